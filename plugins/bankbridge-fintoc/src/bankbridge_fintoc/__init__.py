@@ -1,0 +1,1 @@
+"""Fintoc for bankbridge."""

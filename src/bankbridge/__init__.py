@@ -1,0 +1,1 @@
+"""Keep people's bank data fresh through any bank-data provider."""
