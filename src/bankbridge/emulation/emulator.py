@@ -1,0 +1,155 @@
+"""The face that every emulated provider shows to a test, in Python and over HTTP under ``/__emulator/``.
+
+The HTTP side lies outside the provider's own paths and asks for no key::
+
+    POST /__emulator/links                {"attempts": ["mfa"], "webhooks": "twice", "institution": ..., "accounts": 3}
+    POST /__emulator/links/{id}/person    {"act": "right_code"}
+    GET  /__emulator/truth
+    POST /__emulator/clock/advance        {"seconds": 45}
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any, Protocol, TypeAlias, cast
+
+import attrs
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from bankbridge.emulation.clock import Clock
+
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+
+@attrs.frozen(kw_only=True)
+class EmulatedLink:
+    """A link that the emulator made; ``link_token`` only where the provider has one."""
+
+    link_id: str
+    link_token: str | None = attrs.field(default=None, repr=False)
+    account_ids: tuple[str, ...]
+
+
+class UnknownLinkError(LookupError):
+    """No such link, or nobody at its widget to act."""
+
+
+class Emulator(Protocol):
+    """An emulated provider. `add_link`, `person` and `truth` may be called from any thread, served or not."""
+
+    @property
+    def provider(self) -> str:
+        """The provider's name, the same as everywhere."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The virtual time that the emulated provider lives in."""
+        ...
+
+    @property
+    def app(self) -> Starlette:
+        """What to serve; its lifespan must run."""
+        ...
+
+    @property
+    def secret_key(self) -> str:
+        """The API key that is let in."""
+        ...
+
+    def add_link(
+        self,
+        *,
+        attempts: Sequence[str] = ("succeeds",),
+        webhooks: str = "normal",
+        institution: str | None = None,
+        accounts: int = 3,
+    ) -> EmulatedLink:
+        """A new link. ``attempts`` are script words, one per refresh intent created on it; the last one repeats.
+
+        ``webhooks`` is one of `WEBHOOK_MODES`. Raises `UnknownWordError` for a word that is none.
+        """
+        ...
+
+    def person(self, link_id: str, act: str) -> None:
+        """Act (one of `PERSON_ACTS`) at the widget of the prompt that is open on a link.
+
+        Raises `UnknownWordError`, and `UnknownLinkError` when there is no such link or no open prompt.
+        """
+        ...
+
+    def truth(self) -> dict[str, Any]:
+        """What really happened, in JSON's types: links, logins at the bank, intents, reads, requests, deliveries."""
+        ...
+
+
+def control_routes(emulator: Emulator) -> list[BaseRoute]:
+    """The routes under ``/__emulator/`` of any emulator."""
+
+    async def add_link(request: Request) -> Response:
+        link = emulator.add_link(**_link_arguments(await _object(request)))
+        return JSONResponse(attrs.asdict(link), 201)
+
+    async def person(request: Request) -> Response:
+        emulator.person(request.path_params["link_id"], str((await _object(request)).get("act")))
+        return JSONResponse({})
+
+    async def truth(request: Request) -> Response:
+        return JSONResponse(emulator.truth())
+
+    async def advance(request: Request) -> Response:
+        emulator.clock.advance(_seconds(await _object(request)))
+        return JSONResponse({"now": emulator.clock.now().isoformat()})
+
+    return [
+        Route("/__emulator/links", _answering(add_link), methods=["POST"]),
+        Route("/__emulator/links/{link_id}/person", _answering(person), methods=["POST"]),
+        Route("/__emulator/truth", _answering(truth), methods=["GET"]),
+        Route("/__emulator/clock/advance", _answering(advance), methods=["POST"]),
+    ]
+
+
+def _answering(handler: Handler) -> Handler:
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except ValueError as error:
+            return JSONResponse({"error": {"code": "bad_request", "message": str(error)}}, 400)
+        except UnknownLinkError as error:
+            return JSONResponse({"error": {"code": "not_found", "message": str(error)}}, 404)
+
+    return answer
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    body: object = json.loads(await request.body() or b"{}")
+    if not isinstance(body, dict):
+        raise ValueError(f"the body is a JSON {type(body).__name__}: send an object")
+    return cast(dict[str, Any], body)
+
+
+def _link_arguments(body: dict[str, Any]) -> dict[str, Any]:
+    kinds: dict[str, tuple[type, ...]] = {
+        "attempts": (list,),
+        "webhooks": (str,),
+        "institution": (str, type(None)),
+        "accounts": (int,),
+    }
+    for name, value in body.items():
+        if name not in kinds:
+            raise ValueError(f"unknown field {name!r}: known are {', '.join(kinds)}")
+        if not isinstance(value, kinds[name]):
+            raise ValueError(
+                f"{name} is {value!r}: send {' or '.join(kind.__name__ for kind in kinds[name])}"
+            )
+    return body
+
+
+def _seconds(body: dict[str, Any]) -> timedelta:
+    seconds = body.get("seconds")
+    if not isinstance(seconds, int | float) or not 0 <= seconds < 1e9:
+        raise ValueError(f"seconds is {seconds!r}: send how many to move forward")
+    return timedelta(seconds=seconds)

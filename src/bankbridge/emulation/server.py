@@ -1,0 +1,168 @@
+"""Serve an ASGI application on a real socket, from a thread of its own.
+
+Errors: `PortInUseError` (yours: choose another port) and `ServerError` (the application did not start).
+"""
+
+import asyncio
+import errno
+import socket
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Final, Self, cast
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+_DROP: Final = "bankbridge.drop_connection"
+_GRACE_SECONDS: Final = 2
+_BACKLOG: Final = 512
+
+
+class PortInUseError(Exception):
+    """Somebody else listens on the port that was asked for."""
+
+
+class ServerError(Exception):
+    """The server could not be started, or was asked for something before it was."""
+
+
+class Server:
+    """An ASGI application behind HTTP on localhost, with its lifespan run, in its own thread and event loop.
+
+    ``port=0`` takes any free one; `url` tells which. Works as a context manager in both colours, and may be
+    started again after `stop`.
+    """
+
+    def __init__(self, app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._app = app
+        self._host = host
+        self._port = port
+        self._uvicorn: _Uvicorn | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """``http://HOST:PORT``, without a slash at the end. Raises `ServerError` while the port is not chosen."""
+        if not self._port:
+            raise ServerError("the server has no address yet: start it first")
+        return f"http://{self._host}:{self._port}"
+
+    def start(self) -> None:
+        """Return when the server listens. Raises `PortInUseError`, or `ServerError` when the application fails."""
+        if self._thread is not None:
+            raise ServerError(f"the server at {self.url} is running already: stop it first")
+        listener = _listen(self._host, self._port)
+        self._port = listener.getsockname()[1]
+        server = _Uvicorn(_config(self._app))
+        thread = threading.Thread(
+            target=server.run, args=([listener],), name=f"server {self.url}", daemon=True
+        )
+        thread.start()
+        server.ready.wait()
+        if not server.started:
+            thread.join()
+            listener.close()
+            raise ServerError("the application failed in its lifespan startup: see its log")
+        self._uvicorn, self._thread = server, thread
+
+    def stop(self) -> None:
+        """Close every connection, run the lifespan's end, and return when the thread is gone. Twice is harmless."""
+        if self._uvicorn is not None and self._thread is not None:
+            self._uvicorn.should_exit = True
+            self._thread.join()
+        self._uvicorn = self._thread = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self.start)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.stop)
+
+
+class LostResponse:
+    """An ASGI answer that never arrives: the connection is closed before the first byte of it.
+
+    Under another server than `Server` it raises ConnectionResetError, which that server turns into a 500.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        drop: Callable[[], None] | None = scope.get("extensions", {}).get(_DROP)
+        if drop is None:
+            raise ConnectionResetError(
+                "the answer is lost: serve with bankbridge.emulation.Server to lose it quietly"
+            )
+        drop()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+class _Uvicorn(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            super().run(sockets)
+        finally:
+            self.ready.set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+class _DroppableProtocol(H11Protocol):
+    """HTTP/1.1 whose application may hang up: ASGI alone has no word for that."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        app = cast(ASGIApp, self.app)
+
+        async def droppable(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["extensions"] = {**scope.get("extensions", {}), _DROP: transport.abort}
+            await app(scope, receive, send)
+
+        self.app = cast(Any, droppable)
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        cast(Any, app),
+        http=_DroppableProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUseError(
+                f"port {port} on {host} is in use: choose another, or 0 for any free one"
+            ) from error
+        raise
+    return listener

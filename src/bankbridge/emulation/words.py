@@ -1,0 +1,53 @@
+"""The words in which an emulator is told what to do, and what it says about a word it does not know."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+WEBHOOK_MODES: Final = ("normal", "lost", "twice", "early")
+"""How a link's webhooks come: as they should, without the intents' outcomes, two times each, or before the answer
+to the request that caused them."""
+
+PERSON_ACTS: Final = ("right_code", "wrong_code", "walk_away")
+"""What a person can do at the widget."""
+
+
+class UnknownWordError(ValueError):
+    """A word that the emulator does not know; the message names the nearest that it does."""
+
+
+class Script:
+    """One word per refresh intent, in order; the last one repeats.
+
+    Raises `UnknownWordError`, or ValueError when there is no word at all.
+    """
+
+    def __init__(self, words: Sequence[str], known: Iterable[str]) -> None:
+        if not words:
+            raise ValueError("attempts is empty: give at least one script word")
+        known = tuple(known)
+        for word in words:
+            check_word("script word", word, known)
+        self._words = tuple(words)
+        self._next = 0
+
+    @property
+    def word(self) -> str:
+        """What the next refresh intent does."""
+        return self._words[min(self._next, len(self._words) - 1)]
+
+    def take(self) -> str:
+        """`word`, used up."""
+        word = self.word
+        self._next += 1
+        return word
+
+
+def check_word(kind: str, word: str, known: Iterable[str]) -> None:
+    """Raise `UnknownWordError` unless ``word`` is one of the ``known``; ``kind`` says what it would be."""
+    known = tuple(known)
+    if word in known:
+        return
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.0)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise UnknownWordError(f"unknown {kind} {word!r}: {hint}known are {', '.join(known)}")
