@@ -1,6 +1,6 @@
-"""What the emulator of any provider is built from: a virtual clock, a server, webhook delivery, idempotency keys.
+"""What an emulator is built from: a virtual clock, a server, webhook delivery, idempotency keys.
 
-Needs the extra ``bankbridge[emulator]``. A plugin's emulator shows the face `Emulator` and is served by `Server`.
+Needs the extra ``bankbridge[emulator]``. A plugin's emulator shows the face `Emulator`; `Server` serves it.
 """
 
 from bankbridge.emulation.background import Background

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Background:
-    """The event loop of an emulator: everything that changes its state runs there, so nothing else needs a lock."""
+    """The event loop of an emulator: all that changes its state runs there, so nothing needs a lock."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -19,7 +19,7 @@ class Background:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """Be the current loop's background; put it around the application's lifespan. Ends all work at the end."""
+        """Be the background of the current loop, for the application's lifespan; then end all work."""
         self._loop = asyncio.get_running_loop()
         try:
             yield
@@ -37,7 +37,7 @@ class Background:
         task.add_done_callback(self._tasks.discard)
 
     def call(self, function: Callable[[], T]) -> T:
-        """Run ``function`` in the loop from any thread and return what it returns; directly when nothing is served."""
+        """Run ``function`` in the loop, from any thread; directly when nothing is served."""
         loop = self._loop
         if loop is None or _current_loop() is loop:
             with self._lock:

@@ -2,7 +2,7 @@
 
 The HTTP side lies outside the provider's own paths and asks for no key::
 
-    POST /__emulator/links                {"attempts": ["mfa"], "webhooks": "twice", "institution": ..., "accounts": 3}
+    POST /__emulator/links                {"attempts": ["mfa"], "webhooks": "twice", "accounts": 3}
     POST /__emulator/links/{id}/person    {"act": "right_code"}
     GET  /__emulator/truth
     POST /__emulator/clock/advance        {"seconds": 45}
@@ -68,7 +68,7 @@ class Emulator(Protocol):
         institution: str | None = None,
         accounts: int = 3,
     ) -> EmulatedLink:
-        """A new link. ``attempts`` are script words, one per refresh intent created on it; the last one repeats.
+        """A new link; ``attempts`` are script words, one per refresh intent on it, the last repeats.
 
         ``webhooks`` is one of `WEBHOOK_MODES`. Raises `UnknownWordError` for a word that is none.
         """
@@ -82,7 +82,7 @@ class Emulator(Protocol):
         ...
 
     def truth(self) -> dict[str, Any]:
-        """What really happened, in JSON's types: links, logins at the bank, intents, reads, requests, deliveries."""
+        """What really happened, in JSON's types: links, logins, intents, reads, requests, deliveries."""
         ...
 
 

@@ -7,8 +7,8 @@ from typing import Final
 
 import attrs
 
-# A request that was turned away at the door has not been done: asking again with the same key must be possible.
-# https://docs.fintoc.com/reference/idempotent-requests names failed authentication.
+# A request that was turned away at the door has not been done: the same key must be good for it later.
+# Failed authentication: https://docs.fintoc.com/reference/idempotent-requests.
 # undocumented: that throttling (429) is of the same kind.
 UNSTORED_STATUSES: Final = frozenset({401, 429})
 
@@ -27,7 +27,7 @@ class IdempotencyConflictError(Exception):
 
 
 class IdempotencyKeys:
-    """The first answer to every key: success or failure, 4xx and 5xx included, `UNSTORED_STATUSES` excepted."""
+    """The first answer to every key, 4xx and 5xx included, `UNSTORED_STATUSES` excepted."""
 
     def __init__(self) -> None:
         self._stored: dict[str, tuple[bytes, Answer]] = {}
@@ -36,9 +36,9 @@ class IdempotencyKeys:
     async def once(self, key: str | None, request: bytes, make: Callable[[], Awaitable[Answer]]) -> Answer:
         """The stored answer to ``key``, or what ``make`` answers now; without a key always the latter.
 
-        ``request`` is what makes two requests the same (method, path and raw body, say). A second request that
-        comes while the first is under way waits for its answer. Raises `IdempotencyConflictError` when the key
-        belongs to another request.
+        ``request`` is what makes two requests the same (method, path and raw body, say). A second request
+        that comes while the first is under way waits for its answer. Raises `IdempotencyConflictError`
+        when the key belongs to another request.
         """
         if key is None:
             return await make()

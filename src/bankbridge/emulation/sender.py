@@ -1,4 +1,4 @@
-"""Webhook delivery as the providers document it: signed, tried again on a schedule, and at fault when told to be."""
+"""Webhook delivery as the providers document it: signed, and tried again on a schedule."""
 
 import asyncio
 import hashlib
@@ -31,7 +31,7 @@ class Endpoint:
 
 @attrs.frozen(kw_only=True)
 class Faults:
-    """What goes wrong with one event: sent ``copies`` times, ``lost`` for good, or ``delay`` late (virtual time)."""
+    """What goes wrong with one event: sent ``copies`` times, ``lost``, or ``delay`` (virtual time) late."""
 
     copies: int = 1
     lost: bool = False
@@ -146,7 +146,7 @@ class WebhookSender:
             self._client = None
 
     def report(self) -> list[dict[str, Any]]:
-        """What was sent, as JSON can say it: one entry per event and endpoint, with the status of every try."""
+        """What was sent, as JSON can say it: per event and endpoint, the status of every try."""
         return [
             {
                 "id": sending.event_id,

@@ -44,13 +44,13 @@ class Server:
 
     @property
     def url(self) -> str:
-        """``http://HOST:PORT``, without a slash at the end. Raises `ServerError` while the port is not chosen."""
+        """``http://HOST:PORT``, no slash at the end. Raises `ServerError` before the port is chosen."""
         if not self._port:
             raise ServerError("the server has no address yet: start it first")
         return f"http://{self._host}:{self._port}"
 
     def start(self) -> None:
-        """Return when the server listens. Raises `PortInUseError`, or `ServerError` when the application fails."""
+        """Return when it listens. Raises `PortInUseError`, or `ServerError` when the application fails."""
         if self._thread is not None:
             raise ServerError(f"the server at {self.url} is running already: stop it first")
         listener = _listen(self._host, self._port)
@@ -68,7 +68,7 @@ class Server:
         self._uvicorn, self._thread = server, thread
 
     def stop(self) -> None:
-        """Close every connection, run the lifespan's end, and return when the thread is gone. Twice is harmless."""
+        """Close every connection, end the lifespan, return when the thread is gone. Twice is harmless."""
         if self._uvicorn is not None and self._thread is not None:
             self._uvicorn.should_exit = True
             self._thread.join()

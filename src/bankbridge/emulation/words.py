@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 WEBHOOK_MODES: Final = ("normal", "lost", "twice", "early")
-"""How a link's webhooks come: as they should, without the intents' outcomes, two times each, or before the answer
-to the request that caused them."""
+"""How a link's webhooks come: as they should; without the intents' outcomes; two times each; before the
+answer to the request that caused them."""
 
 PERSON_ACTS: Final = ("right_code", "wrong_code", "walk_away")
 """What a person can do at the widget."""
