@@ -1,0 +1,321 @@
+"""``advance``: what one event means to one intent. Facts first, then the verdict over them, then the status.
+
+An event adds a fact to the attempt (`_learn`); the joint rule and the policy judge the facts (`_judge`); the
+answer must stand in the transition table. Because facts only grow and the verdict looks at nothing else, the
+order in which they came makes no difference.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+import attrs
+
+from bankbridge.machine import events as ev
+from bankbridge.machine.attempt import (
+    Attempt,
+    End,
+    EndKind,
+    WakePurpose,
+    with_answer,
+    with_end,
+    with_prompt,
+    with_result,
+)
+from bankbridge.machine.effects import CancelRefresh, CreateRefresh, Effect, ReadRefresh
+from bankbridge.machine.intent import RefreshIntent, WakeUp, new_attempt
+from bankbridge.machine.joint import NO_ANSWER, NotYet, Over
+from bankbridge.machine.policy import Policy, Timing, TryAgain, decide
+from bankbridge.machine.status import TABLE, Status
+from bankbridge.words.errors import ImpossibleEventError
+from bankbridge.words.reasons import Failure, Reason
+
+
+@attrs.frozen(kw_only=True)
+class Transition:
+    """What `advance` returns: the next intent, and what to do at the provider once it is stored."""
+
+    intent: RefreshIntent
+    effects: tuple[Effect, ...] = ()
+
+
+def advance(
+    intent: RefreshIntent, event: ev.Event, *, now: datetime, policy: Policy, attempt: int | None = None
+) -> Transition:
+    """Tell ``intent`` one ``event``; strict, for what our own code saw.
+
+    ``attempt`` is the number of the attempt that the event is about, by default the current one. What comes for
+    an earlier attempt is kept there and changes nothing else. An event that adds nothing gives the same intent
+    back. Raises `ImpossibleEventError` for an event that cannot happen in this status.
+    """
+    targets = TABLE[intent.status].get(type(event))
+    if targets is None:
+        msg = f"intent {intent.id}: {type(event).__name__} cannot happen while {intent.status.value}"
+        raise ImpossibleEventError(msg)
+    if attempt is not None and attempt != intent.attempt.number:
+        return Transition(intent=_keep_for_past(intent, event, attempt, policy))
+    transition = _next(intent, event, now, policy)
+    if transition.intent.status not in targets:
+        msg = f"intent {intent.id}: {type(event).__name__} led from {intent.status.value} to {transition.intent.status.value}"
+        raise ImpossibleEventError(msg)
+    if transition.intent == intent:
+        return transition
+    return attrs.evolve(transition, intent=attrs.evolve(transition.intent, version=intent.version + 1))
+
+
+def _next(intent: RefreshIntent, event: ev.Event, now: datetime, policy: Policy) -> Transition:
+    match event:
+        case ev.WokeUp(purpose=purpose):
+            return _wake(intent, purpose, now, policy)
+        case ev.CancelRequested():
+            return _stop(intent, Over(status=Status.CANCELED), now, policy)
+        case ev.LinkLost() if not intent.status.terminal:
+            gone = Failure(reason=Reason.LINK_GONE, ours=True)
+            return _stop(intent, Over(status=Status.FAILED, failure=gone), now, policy)
+        case ev.ReadFinished() if intent.status in (Status.IN_PROGRESS, Status.REQUIRES_MFA):
+            return _after_read(intent, event, now, policy)
+        case ev.CreateUnclear() if intent.status is Status.REQUESTED:
+            return _after_unclear(intent, event, now, policy)
+    learnt = _learn(intent.attempt, event, policy.timing)
+    if learnt == intent.attempt:
+        return Transition(intent=intent)
+    return _judge(attrs.evolve(intent, attempt=learnt), event, now, policy)
+
+
+# --- facts -----------------------------------------------------------------------------------------------
+
+
+def _learn(attempt: Attempt, event: ev.Event, timing: Timing) -> Attempt:
+    match event:
+        case ev.RefreshStarted():
+            return _start(attempt, event)
+        case ev.CreateRefused(failure=failure):
+            kind = EndKind.REJECTED if failure.reason in _REJECTIONS else EndKind.FAILED
+            return (
+                attempt
+                if attempt.started
+                else with_end(attempt, End(kind=kind, failure=failure, refused=True))
+            )
+        case ev.PromptOffered(prompt=prompt):
+            return with_prompt(
+                attempt,
+                attrs.evolve(prompt, expires_at=prompt.expires_at or prompt.offered_at + timing.prompt),
+            )
+        case ev.PromptAnswered(prompt_id=prompt_id):
+            return with_answer(attempt, prompt_id)
+        case ev.AccountReported(result=result):
+            return with_result(attempt, result)
+        case ev.RefreshSucceeded(new_movements=new_movements):
+            return with_end(attempt, End(kind=EndKind.SUCCEEDED, new_movements=new_movements))
+        case ev.RefreshFailed(failure=failure):
+            return with_end(attempt, End(kind=EndKind.FAILED, failure=failure))
+        case ev.RefreshRejected(failure=failure):
+            return with_end(attempt, End(kind=EndKind.REJECTED, failure=failure))
+        case ev.RefreshCanceled():
+            return with_end(attempt, End(kind=EndKind.CANCELED))
+        case ev.RefreshVanished():
+            return with_end(attempt, End(kind=EndKind.VANISHED))
+        case (
+            ev.RefreshProgressed()
+            | ev.ReadFinished()
+            | ev.CreateUnclear()
+            | ev.WokeUp()
+            | ev.CancelRequested()
+            | ev.LinkLost()
+        ):
+            return attempt
+
+
+_REJECTIONS: Final = frozenset(
+    {
+        Reason.CREDENTIALS_REJECTED,
+        Reason.CREDENTIALS_UNCONFIRMED,
+        Reason.CREDENTIALS_LOCKED,
+        Reason.MFA_REJECTED,
+    }
+)
+
+
+def _start(attempt: Attempt, event: ev.RefreshStarted) -> Attempt:
+    if attempt.started:
+        return attempt
+    refused = attempt.end is not None and attempt.end.refused
+    return attrs.evolve(
+        attempt,
+        started=True,
+        refresh_id=event.refresh_id,
+        expected=None if event.expected is None else tuple(sorted(set(event.expected))),
+        started_at=event.started_at,
+        adopted=event.adopted,
+        end=None if refused else attempt.end,
+    )
+
+
+def _keep_for_past(intent: RefreshIntent, event: ev.Event, number: int, policy: Policy) -> RefreshIntent:
+    past = tuple(
+        _learn(attempt, event, policy.timing) if attempt.number == number else attempt
+        for attempt in intent.past
+    )
+    return intent if past == intent.past else attrs.evolve(intent, past=past, version=intent.version + 1)
+
+
+# --- verdicts --------------------------------------------------------------------------------------------
+
+
+def _judge(intent: RefreshIntent, event: ev.Event, now: datetime, policy: Policy) -> Transition:
+    attempt = intent.attempt
+    if intent.status.terminal:
+        return _afterwards(intent, event, policy)
+    refused = attempt.end is not None and attempt.end.refused
+    if not attempt.started and not refused:
+        return Transition(intent=intent)
+    verdict = policy.joint.by_evidence(attempt) if refused else policy.joint.judge(attempt)
+    match verdict:
+        case Over():
+            return _stop(intent, verdict, now, policy)
+        case NotYet(confirm=confirm):
+            effects = (_read(attempt),) if confirm else ()
+            return Transition(intent=_go_on(intent, now, policy), effects=effects)
+
+
+def _afterwards(intent: RefreshIntent, event: ev.Event, policy: Policy) -> Transition:
+    """Terminal is absorbing for the status; a late fact may still say better why, or need a cancel."""
+    attempt = intent.attempt
+    if isinstance(event, ev.RefreshStarted) and intent.status is Status.CANCELED:
+        return Transition(intent=intent, effects=_cancel(attempt, policy))
+    if attempt.end is not None or attempt.accounts:
+        evidence = policy.joint.by_evidence(attempt)
+        if evidence.status is intent.status:
+            return Transition(intent=attrs.evolve(intent, failure=evidence.failure))
+    return Transition(intent=intent)
+
+
+def _stop(intent: RefreshIntent, over: Over, now: datetime, policy: Policy) -> Transition:
+    """The attempt is over: try again by itself if the policy says so, else the intent is over too."""
+    if over.status in (Status.FAILED, Status.REJECTED) and over.failure is not None:
+        match decide(intent, over.failure, now=now, policy=policy):
+            case TryAgain(at=at):
+                waiting = intent.status is Status.BACKING_OFF and intent.wake is not None
+                wake = intent.wake if waiting else WakeUp(at=at, purpose=WakePurpose.BACKOFF)
+                return Transition(
+                    intent=attrs.evolve(intent, status=Status.BACKING_OFF, failure=over.failure, wake=wake)
+                )
+            case _:
+                pass
+    ended = attrs.evolve(intent, status=over.status, failure=over.failure, wake=None, ended_at=now)
+    running = intent.status in (Status.IN_PROGRESS, Status.REQUIRES_MFA) and intent.attempt.end is None
+    cancels = over.status is Status.CANCELED and running
+    return Transition(intent=ended, effects=_cancel(intent.attempt, policy) if cancels else ())
+
+
+def _go_on(intent: RefreshIntent, now: datetime, policy: Policy) -> RefreshIntent:
+    """It runs: the status by the prompt, and the next look at it."""
+    attempt, timing = intent.attempt, policy.timing
+    if attempt.read_at is None:
+        attempt = attrs.evolve(attempt, read_at=now + timing.first_poll)
+    prompt = attempt.open_prompt
+    looks = {WakePurpose.POLL: attempt.read_at, WakePurpose.DEADLINE: deadline_of(attempt, timing)}
+    if prompt is not None and prompt.expires_at is not None:
+        looks[WakePurpose.PROMPT_EXPIRY] = prompt.expires_at + timing.prompt_margin
+    purpose, at = min(
+        (
+            (purpose, at)
+            for purpose, at in looks.items()
+            if at is not None and (at > now or purpose is WakePurpose.POLL)
+        ),
+        key=lambda look: look[1],
+    )
+    status = Status.IN_PROGRESS if prompt is None else Status.REQUIRES_MFA
+    return attrs.evolve(
+        intent, attempt=attempt, status=status, failure=None, wake=WakeUp(at=at, purpose=purpose)
+    )
+
+
+def deadline_of(attempt: Attempt, timing: Timing) -> datetime:
+    """When we stop believing in the attempt; a prompt extends it past the prompt's own end."""
+    ends = (prompt.expires_at for prompt in attempt.prompts if prompt.expires_at is not None)
+    return max((attempt.asked_at + timing.attempt, *(end + timing.after_prompt for end in ends)))
+
+
+# --- time and answers ------------------------------------------------------------------------------------
+
+
+def _wake(intent: RefreshIntent, purpose: WakePurpose, now: datetime, policy: Policy) -> Transition:
+    attempt, timing = intent.attempt, policy.timing
+    match intent.status:
+        case Status.REQUESTED:
+            if now >= deadline_of(attempt, timing):
+                return _stop(intent, Over(status=Status.LOST, failure=NO_ANSWER), now, policy)
+            # The lease: if this worker dies before the answer is stored, another asks again with the same key.
+            asked = attrs.evolve(intent, wake=WakeUp(at=now + timing.unclear, purpose=WakePurpose.CREATE))
+            again = attempt.unclear > 0 or intent.version > 0
+            return Transition(intent=asked, effects=(_create(attempt, look_first=again),))
+        case Status.BACKING_OFF:
+            begun = attrs.evolve(
+                intent,
+                status=Status.REQUESTED,
+                past=(*intent.past, attrs.evolve(attempt, failure=intent.failure)),
+                attempt=new_attempt(intent.id, attempt.number + 1, now),
+                failure=None,
+                wake=WakeUp(at=now + timing.unclear, purpose=WakePurpose.CREATE),
+            )
+            return Transition(intent=begun, effects=(_create(begun.attempt),))
+        case _:
+            due = attrs.evolve(attempt, read_at=now + _poll_wait(attempt.reads, timing))
+            return Transition(
+                intent=_go_on(attrs.evolve(intent, attempt=due), now, policy), effects=(_read(attempt),)
+            )
+
+
+def _after_unclear(
+    intent: RefreshIntent, event: ev.CreateUnclear, now: datetime, policy: Policy
+) -> Transition:
+    attempt, timing = intent.attempt, policy.timing
+    if now >= deadline_of(attempt, timing):
+        return _stop(intent, Over(status=Status.LOST, failure=NO_ANSWER), now, policy)
+    wait = min(timing.unclear * timing.poll_factor**attempt.unclear, timing.longest_poll)
+    return Transition(
+        intent=attrs.evolve(
+            intent,
+            attempt=attrs.evolve(attempt, unclear=attempt.unclear + 1),
+            wake=WakeUp(at=now + wait, purpose=WakePurpose.CREATE),
+        )
+    )
+
+
+def _after_read(intent: RefreshIntent, event: ev.ReadFinished, now: datetime, policy: Policy) -> Transition:
+    timing = policy.timing
+    reads = intent.attempt.reads + 1
+    wait = now + _poll_wait(reads, timing)
+    told = event.failure.not_before if event.failure is not None else None
+    attempt = attrs.evolve(intent.attempt, reads=reads, read_at=max(wait, told or wait))
+    read = attrs.evolve(intent, attempt=attempt)
+    prompt = attempt.open_prompt
+    if event.failure is None and prompt is not None and prompt.expires_at is not None:
+        if now >= prompt.expires_at + timing.prompt_margin:
+            expired = Failure(reason=Reason.MFA_EXPIRED, ours=True)
+            return _stop(read, Over(status=Status.FAILED, failure=expired), now, policy)
+    if now >= deadline_of(attempt, timing):
+        return _stop(read, policy.joint.by_evidence(attempt), now, policy)
+    return Transition(intent=_go_on(read, now, policy))
+
+
+def _poll_wait(reads: int, timing: Timing) -> timedelta:
+    return min(timing.first_poll * timing.poll_factor**reads, timing.longest_poll)
+
+
+# --- effects ---------------------------------------------------------------------------------------------
+
+
+def _create(attempt: Attempt, *, look_first: bool = False) -> CreateRefresh:
+    return CreateRefresh(attempt=attempt.number, key=attempt.key, look_first=look_first)
+
+
+def _read(attempt: Attempt) -> ReadRefresh:
+    return ReadRefresh(attempt=attempt.number, refresh_id=attempt.refresh_id)
+
+
+def _cancel(attempt: Attempt, policy: Policy) -> tuple[Effect, ...]:
+    if not policy.can_cancel:
+        return ()
+    return (CancelRefresh(attempt=attempt.number, refresh_id=attempt.refresh_id),)

@@ -1,0 +1,190 @@
+"""One attempt and its facts: a set that only grows, so that the order in which facts come does not matter."""
+
+import enum
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Final, TypeVar
+
+import attrs
+
+from bankbridge.words.ids import AccountId, PromptId, RefreshId
+from bankbridge.words.reasons import Failure
+
+
+class WakePurpose(enum.Enum):
+    """What an intent is woken for."""
+
+    CREATE = "create"
+    """The create has no clear answer yet: look, and ask again with the same key."""
+    POLL = "poll"
+    PROMPT_EXPIRY = "prompt_expiry"
+    DEADLINE = "deadline"
+    BACKOFF = "backoff"
+    """The wait is over: make the next attempt."""
+
+
+class PromptKind(enum.Enum):
+    """How a prompt reaches the person."""
+
+    WIDGET = "widget"
+    FORM = "form"
+    ELSEWHERE = "elsewhere"
+    REDIRECT = "redirect"
+
+
+@attrs.frozen(kw_only=True)
+class Prompt:
+    """The thing to show the person. ``token`` opens the provider's widget and is a secret: show it to nobody else.
+
+    ``expires_at`` is the provider's; where it says none, the machine sets its own from the policy.
+    """
+
+    id: PromptId
+    kind: PromptKind = PromptKind.WIDGET
+    token: str = attrs.field(repr=False)
+    offered_at: datetime
+    expires_at: datetime | None = None
+
+
+class AccountStatus(enum.Enum):
+    """What became of one account in one attempt."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    VANISHED = "vanished"
+    """It left the link while the refresh ran: no longer waited for."""
+
+
+# Two reports of one account that tie in everything else: the worse one counts.
+_PRECEDENCE: Final = {
+    AccountStatus.SUCCEEDED: 0,
+    AccountStatus.FAILED: 1,
+    AccountStatus.REJECTED: 2,
+    AccountStatus.VANISHED: 3,
+}
+
+
+@attrs.frozen(kw_only=True)
+class AccountResult:
+    """One account's result. ``read`` is true when we read it at the provider, false when an event hinted it."""
+
+    account_id: AccountId
+    status: AccountStatus
+    reported_at: datetime
+    failure: Failure | None = None
+    new_movements: int | None = None
+    read: bool = False
+
+    def _weight(self) -> tuple[bool, datetime, int, str]:
+        return self.read, self.reported_at, _PRECEDENCE[self.status], repr(self)
+
+
+class EndKind(enum.Enum):
+    """The one word for the whole attempt."""
+
+    SUCCEEDED = "succeeded"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    VANISHED = "vanished"
+
+
+_END_WEIGHT: Final = {kind: weight for weight, kind in enumerate(reversed(EndKind))}
+
+
+@attrs.frozen(kw_only=True)
+class End:
+    """How the attempt ended as a whole. ``refused`` means at its create: nothing ever ran."""
+
+    kind: EndKind
+    failure: Failure | None = None
+    refused: bool = False
+    new_movements: int | None = None
+
+    def _weight(self) -> tuple[int, str]:
+        return _END_WEIGHT[self.kind], repr(self)
+
+
+@attrs.frozen(kw_only=True)
+class Attempt:
+    """One refresh at the provider, and what is known of it.
+
+    ``key`` is its idempotency key; ``asked_at`` is when we first asked. ``accounts`` and ``prompts`` are kept
+    sorted, one entry each, so that equal facts make equal attempts.
+    """
+
+    number: int
+    key: str
+    asked_at: datetime
+    started: bool = False
+    refresh_id: RefreshId | None = None
+    started_at: datetime | None = None
+    adopted: bool = False
+    expected: tuple[AccountId, ...] | None = None
+    accounts: tuple[AccountResult, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
+    answered: tuple[PromptId, ...] = ()
+    end: End | None = None
+    failure: Failure | None = None
+    """Why it did not do, once the next attempt has begun."""
+    unclear: int = 0
+    """How often the create had no clear answer."""
+    reads: int = 0
+    read_at: datetime | None = None
+    """When the provider's side is to be read next."""
+
+    @property
+    def since(self) -> datetime:
+        """An event older than this belongs to something before this attempt."""
+        return self.started_at or self.asked_at
+
+    @property
+    def open_prompt(self) -> Prompt | None:
+        """The prompt that waits for the person: the latest one not answered."""
+        waiting = [prompt for prompt in self.prompts if prompt.id not in self.answered]
+        return waiting[-1] if waiting else None
+
+    def result_of(self, account_id: AccountId) -> AccountResult | None:
+        """The result of one account, if it has reported."""
+        return next((result for result in self.accounts if result.account_id == account_id), None)
+
+    def having(self, status: AccountStatus) -> tuple[AccountResult, ...]:
+        """The results with this status."""
+        return tuple(result for result in self.accounts if result.status is status)
+
+
+def with_result(attempt: Attempt, result: AccountResult) -> Attempt:
+    """Add one account's result: a read beats a hint, then the later, then the worse."""
+    known = attempt.result_of(result.account_id)
+    best = result if known is None else max(known, result, key=AccountResult._weight)  # noqa: SLF001
+    others = (other for other in attempt.accounts if other.account_id != result.account_id)
+    return attrs.evolve(attempt, accounts=_sorted_by((*others, best), lambda item: item.account_id))
+
+
+def with_prompt(attempt: Attempt, prompt: Prompt) -> Attempt:
+    """Add a prompt: of two tellings of the same one, the earlier counts."""
+    same = [known for known in attempt.prompts if known.id == prompt.id]
+    first = min((*same, prompt), key=lambda item: (item.offered_at, repr(item)))
+    others = (known for known in attempt.prompts if known.id != prompt.id)
+    return attrs.evolve(
+        attempt, prompts=_sorted_by((*others, first), lambda item: (item.offered_at.isoformat(), item.id))
+    )
+
+
+def with_answer(attempt: Attempt, prompt_id: PromptId) -> Attempt:
+    """Add that a prompt was answered."""
+    return attrs.evolve(attempt, answered=tuple(sorted({*attempt.answered, prompt_id})))
+
+
+def with_end(attempt: Attempt, end: End) -> Attempt:
+    """Add the word for the whole: of two, a success counts, then a rejection, then a failure."""
+    ends = [end] if attempt.end is None else [attempt.end, end]
+    return attrs.evolve(attempt, end=max(ends, key=End._weight))  # noqa: SLF001
+
+
+_Item = TypeVar("_Item")
+
+
+def _sorted_by(items: Iterable[_Item], key: Callable[[_Item], object]) -> tuple[_Item, ...]:
+    return tuple(sorted(items, key=key))  # type: ignore[arg-type]

@@ -1,0 +1,150 @@
+"""The retry policy: a table over reasons. Every number an application may want to change is data in here."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+import attrs
+
+from bankbridge.machine.intent import RefreshIntent, Scope
+from bankbridge.machine.joint import JointRule, OneWord
+from bankbridge.words.reasons import Failure, Reason
+
+_MINUTE: Final = timedelta(minutes=1)
+
+
+@attrs.frozen(kw_only=True)
+class Rule:
+    """What to do by itself about one reason.
+
+    ``waits``: how long before the first, second … retry; the last repeats. ``times``: how often at most
+    (``None``: until the intent is too old). ``spends``: whether the attempt counts against the limit over all
+    reasons. ``after_cooldown``: the wait is the provider's cooldown for the scope.
+    """
+
+    waits: tuple[timedelta, ...] = ()
+    times: int | None = 0
+    spends: bool = True
+    after_cooldown: bool = False
+
+
+NEVER: Final = Rule()
+"""Never by itself."""
+
+_TRANSIENT: Final = Rule(waits=(_MINUTE, 5 * _MINUTE, 15 * _MINUTE, 60 * _MINUTE), times=4)
+
+RETRY_TABLE: Final[Mapping[Reason, Rule]] = MappingProxyType(
+    {
+        Reason.INSTITUTION_UNAVAILABLE: _TRANSIENT,
+        Reason.PROVIDER_ERROR: _TRANSIENT,
+        # A bank sometimes calls good credentials invalid, but repeats can lock the login.
+        # https://docs.fintoc.com/docs/refresh-intents-webhook
+        Reason.CREDENTIALS_UNCONFIRMED: Rule(waits=(60 * _MINUTE,), times=1),
+        Reason.CREDENTIALS_REJECTED: NEVER,
+        Reason.CREDENTIALS_LOCKED: NEVER,
+        Reason.MFA_REJECTED: NEVER,
+        Reason.MFA_EXPIRED: NEVER,
+        Reason.COOLDOWN: Rule(times=None, spends=False, after_cooldown=True),
+        Reason.ALREADY_IN_PROGRESS: Rule(waits=(_MINUTE,), times=None, spends=False),
+        Reason.RATE_LIMITED: Rule(waits=(_MINUTE, 2 * _MINUTE, 5 * _MINUTE), times=None, spends=False),
+        Reason.SESSION_CONFLICT: Rule(waits=(15 * _MINUTE,), times=1),
+        Reason.QUOTA_EXHAUSTED: NEVER,
+        Reason.LINK_GONE: NEVER,
+        Reason.LINK_EXPIRED: NEVER,
+        Reason.NOT_PERMITTED: NEVER,
+        Reason.NEEDS_SUPPORT: NEVER,
+        Reason.CONFIGURATION: NEVER,
+        Reason.NO_ANSWER: NEVER,
+        Reason.CONSENT_EXPIRED: NEVER,
+        Reason.CONSENT_REVOKED: NEVER,
+        Reason.ACTION_NEEDED_AT_BANK: NEVER,
+        Reason.DENIED_BY_PERSON: NEVER,
+        Reason.NOT_SUPPORTED: NEVER,
+        Reason.UNKNOWN: NEVER,
+    }
+)
+"""The default rule for each reason."""
+
+
+@attrs.frozen(kw_only=True)
+class Timing:
+    """When to look, and when to stop believing.
+
+    ``first_poll`` after the start, then longer by ``poll_factor`` up to ``longest_poll``. ``attempt``: how long
+    one attempt may take; an open prompt extends it to ``after_prompt`` past the prompt's end. ``prompt``: the
+    life of a prompt whose provider states none. ``prompt_margin``: how long after its end we believe in a late
+    answer. ``unclear``: how long after an unclear create we ask again. ``intent``: no retry starts later
+    than this after the intent was made.
+    """
+
+    first_poll: timedelta = timedelta(seconds=30)
+    poll_factor: float = 2.0
+    longest_poll: timedelta = timedelta(minutes=5)
+    attempt: timedelta = timedelta(minutes=20)
+    prompt: timedelta = timedelta(minutes=10)
+    prompt_margin: timedelta = timedelta(seconds=30)
+    after_prompt: timedelta = timedelta(minutes=10)
+    unclear: timedelta = timedelta(seconds=30)
+    intent: timedelta = timedelta(hours=24)
+
+
+@attrs.frozen(kw_only=True)
+class Policy:
+    """Everything `advance` is told besides the story: the retry table, the joint rule, times, what the provider can.
+
+    ``most_attempts`` bounds the attempts that spend, over all reasons. ``cooldowns`` and ``can_cancel`` are the
+    provider's.
+    """
+
+    retry: Mapping[Reason, Rule] = RETRY_TABLE
+    most_attempts: int = 5
+    jitter: float = 0.1
+    joint: JointRule = OneWord()
+    timing: Timing = Timing()
+    cooldowns: Mapping[Scope, timedelta] = attrs.field(factory=lambda: MappingProxyType({}))
+    can_cancel: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class TryAgain:
+    """Make another attempt, by itself, at this time."""
+
+    at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class GiveUp:
+    """Not by itself."""
+
+
+Decision: TypeAlias = TryAgain | GiveUp
+
+
+def decide(intent: RefreshIntent, failure: Failure, *, now: datetime, policy: Policy) -> Decision:
+    """Whether the intent tries again by itself after ``failure`` of its current attempt, and when.
+
+    The provider's ``not_before`` is never undercut. The jitter follows from the intent and the attempt, so the
+    same story always gets the same times, and different links never wake in step.
+    """
+    rule = policy.retry[failure.reason]
+    before = [attempt.failure.reason for attempt in intent.past if attempt.failure is not None]
+    same = before.count(failure.reason)
+    spent = sum(policy.retry[reason].spends for reason in before) + rule.spends
+    if (rule.times is not None and same >= rule.times) or spent >= policy.most_attempts:
+        return GiveUp()
+    wait = rule.waits[min(same, len(rule.waits) - 1)] if rule.waits else timedelta(0)
+    if rule.after_cooldown and failure.not_before is None:
+        # No provider says when its clock started, so the whole cooldown from now is the only safe wait.
+        wait = max(wait, policy.cooldowns.get(intent.scope, 5 * _MINUTE))
+    at = max(now + wait, failure.not_before or now)
+    at += (at - now) * policy.jitter * _spread(f"{intent.id}/{intent.attempt.number}")
+    if at > intent.created_at + policy.timing.intent:
+        return GiveUp()
+    return TryAgain(at=at)
+
+
+def _spread(text: str) -> float:
+    """A number in [0, 1) that follows from ``text``."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) / 2**32

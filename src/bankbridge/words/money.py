@@ -1,0 +1,98 @@
+"""Money: whole minor units and a currency that knows how many of them make one."""
+
+import decimal
+from decimal import Decimal
+from typing import Final
+
+import attrs
+
+from bankbridge.words.errors import MoneyError
+
+_USUAL_EXPONENT: Final = 2
+
+# ISO 4217 minor units, where they are not two.
+_EXPONENTS: Final = {
+    **dict.fromkeys(
+        # fmt: off
+        (
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "ISK",
+            "JPY",
+            "KMF",
+            "KRW",
+            "PYG",
+            "RWF",
+            "UGX",
+            "UYI",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ),
+        # fmt: on
+        0,
+    ),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
+
+# The default context rounds after 28 digits; an amount must not depend on it.
+_EXACT: Final = decimal.Context(prec=64, traps=[decimal.Inexact, decimal.InvalidOperation])
+
+
+def exponent_of(currency: str) -> int:
+    """How many digits ``currency`` has after the point: 0 for CLP, 2 for USD, 4 for CLF.
+
+    Raises `MoneyError` for a code that is not three capital letters: such a currency (points, miles, a
+    URL) has no known exponent, so say it in ``Money(exponent=...)``.
+    """
+    if len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper():  # noqa: PLR2004 (ISO 4217 codes have three letters)
+        return _EXPONENTS.get(currency, _USUAL_EXPONENT)
+    msg = f"currency {currency!r}: not an ISO 4217 code, so its exponent must be given"
+    raise MoneyError(msg)
+
+
+def _whole(instance: "Money", attribute: "attrs.Attribute[int]", value: object) -> None:
+    del instance
+    if type(value) is not int:
+        msg = f"{attribute.name} {value!r}: must be a whole number (int), never a float or a bool"
+        raise MoneyError(msg)
+
+
+@attrs.frozen(order=False)
+class Money:
+    """An amount in whole minor units: ``Money(59400, "CLP")`` is 59,400 pesos, ``Money(1, "USD")`` one cent.
+
+    Negative is money out of the account. ``exponent`` is the number of minor digits, by default that of
+    ISO 4217. Raises `MoneyError` when ``minor`` is not an int.
+    """
+
+    minor: int = attrs.field(validator=_whole)
+    currency: str
+    exponent: int = attrs.field(
+        default=attrs.Factory(lambda self: exponent_of(self.currency), takes_self=True),
+        validator=_whole,
+    )
+
+    @property
+    def decimal(self) -> Decimal:
+        """The amount in major units, exactly: ``Money(-1050, "USD").decimal == Decimal("-10.50")``."""
+        return _EXACT.scaleb(Decimal(self.minor), -self.exponent)
+
+    @classmethod
+    def from_decimal(cls, amount: Decimal, currency: str) -> "Money":
+        """Make money from major units. Raises `MoneyError` when the currency has fewer digits than ``amount``."""
+        exponent = exponent_of(currency)
+        try:
+            minor = _EXACT.to_integral_exact(_EXACT.scaleb(amount, exponent))
+        except decimal.DecimalException:
+            msg = f"amount {amount}: {currency} has {exponent} digits after the point"
+            raise MoneyError(msg) from None
+        return cls(int(minor), currency, exponent)
+
+    def __str__(self) -> str:
+        return f"{self.decimal:,f} {self.currency}"
