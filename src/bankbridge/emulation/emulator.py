@@ -37,6 +37,10 @@ class UnknownLinkError(LookupError):
     """No such link, or nobody at its widget to act."""
 
 
+class _BadBodyError(ValueError):
+    """A control request that says nothing sensible."""
+
+
 class Emulator(Protocol):
     """An emulated provider. `add_link`, `person` and `truth` may be called from any thread, served or not."""
 
@@ -82,7 +86,25 @@ class Emulator(Protocol):
         ...
 
     def truth(self) -> dict[str, Any]:
-        """What really happened, in JSON's types: links, logins, intents, reads, requests, deliveries."""
+        """What really happened, in JSON's types; every time is virtual, ISO 8601, UTC.
+
+        ::
+
+            {"provider": ..., "now": ...,
+             "links": {LINK_ID: {"status": ..., "institution": ..., "webhooks": ..., "account_ids": [...],
+                                 "login_attempts": 1, "refused_logins": 0,
+                                 "creates": [{"idempotency_key": ..., "status": 201, "intent_id": ..., "at": ...}],
+                                 "intents": [{"id": ..., "status": ..., "error_code": ..., "accounts": {ID: ...},
+                                              "created_at": ..., "ended_at": ..., "creates": [...],
+                                              "polls": [at, ...]}]}},
+             "requests": {"GET /v1/links": 2},
+             "deliveries": [{"id": ..., "type": ..., "endpoint_id": ..., "lost": false, "tries": 1,
+                             "statuses": [200]}]}
+
+        ``creates`` holds every request to create, also the replayed and refused ones (``intent_id`` null);
+        an intent's own ``creates`` are those answered with it. ``accounts`` is empty at a provider whose
+        intents have one result per link.
+        """
         ...
 
 
@@ -97,7 +119,7 @@ def control_routes(emulator: Emulator) -> list[BaseRoute]:
         emulator.person(request.path_params["link_id"], str((await _object(request)).get("act")))
         return JSONResponse({})
 
-    async def truth(request: Request) -> Response:
+    async def truth(_request: Request) -> Response:
         return JSONResponse(emulator.truth())
 
     async def advance(request: Request) -> Response:
@@ -127,7 +149,7 @@ def _answering(handler: Handler) -> Handler:
 async def _object(request: Request) -> dict[str, Any]:
     body: object = json.loads(await request.body() or b"{}")
     if not isinstance(body, dict):
-        raise ValueError(f"the body is a JSON {type(body).__name__}: send an object")
+        raise _BadBodyError(f"the body is a JSON {type(body).__name__}: send an object")
     return cast(dict[str, Any], body)
 
 
@@ -140,9 +162,9 @@ def _link_arguments(body: dict[str, Any]) -> dict[str, Any]:
     }
     for name, value in body.items():
         if name not in kinds:
-            raise ValueError(f"unknown field {name!r}: known are {', '.join(kinds)}")
+            raise _BadBodyError(f"unknown field {name!r}: known are {', '.join(kinds)}")
         if not isinstance(value, kinds[name]):
-            raise ValueError(
+            raise _BadBodyError(
                 f"{name} is {value!r}: send {' or '.join(kind.__name__ for kind in kinds[name])}"
             )
     return body
@@ -151,5 +173,5 @@ def _link_arguments(body: dict[str, Any]) -> dict[str, Any]:
 def _seconds(body: dict[str, Any]) -> timedelta:
     seconds = body.get("seconds")
     if not isinstance(seconds, int | float) or not 0 <= seconds < 1e9:
-        raise ValueError(f"seconds is {seconds!r}: send how many to move forward")
+        raise _BadBodyError(f"seconds is {seconds!r}: send how many to move forward")
     return timedelta(seconds=seconds)

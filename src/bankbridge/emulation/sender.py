@@ -194,7 +194,7 @@ class WebhookSender:
             self._client = httpx.AsyncClient(timeout=self._timeout.total_seconds(), trust_env=False)
         try:
             status = (await self._client.post(endpoint.url, content=body, headers=headers)).status_code
-        except httpx.HTTPError:
+        except (httpx.HTTPError, httpx.InvalidURL):
             status = None
         delivery = Delivery(
             event_id=sending.event_id, url=endpoint.url, attempt=attempt, status=status, at=at

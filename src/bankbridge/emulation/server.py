@@ -99,7 +99,8 @@ class LostResponse:
     Under another server than `Server` it raises ConnectionResetError, which that server turns into a 500.
     """
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
+        """Hang up, and stay until the server has noticed."""
         drop: Callable[[], None] | None = scope.get("extensions", {}).get(_DROP)
         if drop is None:
             raise ConnectionResetError(
