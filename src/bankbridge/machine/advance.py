@@ -23,7 +23,7 @@ from bankbridge.machine.attempt import (
     with_result,
 )
 from bankbridge.machine.effects import CancelRefresh, CreateRefresh, Effect, ReadRefresh
-from bankbridge.machine.intent import RefreshIntent, WakeUp, new_attempt
+from bankbridge.machine.intent import RefreshIntent, WakeUp, key_of, new_attempt
 from bankbridge.machine.joint import NO_ANSWER, NotYet, Over
 from bankbridge.machine.policy import Policy, Timing, TryAgain, decide
 from bankbridge.machine.status import TABLE, Status
@@ -274,10 +274,13 @@ def _after_unclear(
     if now >= deadline_of(attempt, timing):
         return _stop(intent, Over(status=Status.LOST, failure=NO_ANSWER), now, policy)
     wait = min(timing.unclear * timing.poll_factor**attempt.unclear, timing.longest_poll)
+    unclear = attempt.unclear + 1
+    replays = event.answered and policy.new_key_after_answer
+    key = key_of(intent.id, attempt.number, unclear) if replays else attempt.key
     return Transition(
         intent=attrs.evolve(
             intent,
-            attempt=attrs.evolve(attempt, unclear=attempt.unclear + 1),
+            attempt=attrs.evolve(attempt, unclear=unclear, key=key),
             wake=WakeUp(at=now + wait, purpose=WakePurpose.CREATE),
         )
     )

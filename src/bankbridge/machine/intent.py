@@ -81,5 +81,10 @@ def new_intent(
 
 
 def new_attempt(intent_id: IntentId, number: int, now: datetime) -> Attempt:
-    """Attempt ``number``. Its key follows from the intent and the number, so a restart sends the same one."""
-    return Attempt(number=number, key=str(uuid.uuid5(_KEYS, f"{intent_id}/{number}")), asked_at=now)
+    """Attempt ``number`` of an intent, not asked for yet."""
+    return Attempt(number=number, key=key_of(intent_id, number), asked_at=now)
+
+
+def key_of(intent_id: IntentId, attempt: int, ask: int = 0) -> str:
+    """The idempotency key of a create: it follows from the intent and the attempt, so a restart sends the same one."""
+    return str(uuid.uuid5(_KEYS, f"{intent_id}/{attempt}/{ask}"))

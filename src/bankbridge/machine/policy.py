@@ -92,10 +92,12 @@ class Timing:
 
 @attrs.frozen(kw_only=True)
 class Policy:
-    """Everything `advance` is told besides the story: the retry table, the joint rule, times, what the provider can.
+    """Everything `advance` is told besides the story: the retry table, the joint rule, times, the provider's traits.
 
-    ``most_attempts`` bounds the attempts that spend, over all reasons. ``cooldowns`` and ``can_cancel`` are the
-    provider's.
+    ``most_attempts`` bounds the attempts that spend, over all reasons. ``refused_logins`` and
+    ``abandoned_prompts`` are the lockout guard's budgets per link and credential version. ``cooldowns``,
+    ``can_cancel`` and ``new_key_after_answer`` are the provider's traits; the last means that it replays stored
+    answers, so a create that was answered with an error needs a new idempotency key.
     """
 
     retry: Mapping[Reason, Rule] = RETRY_TABLE
@@ -105,6 +107,9 @@ class Policy:
     timing: Timing = Timing()
     cooldowns: Mapping[Scope, timedelta] = attrs.field(factory=lambda: MappingProxyType({}))
     can_cancel: bool = False
+    new_key_after_answer: bool = False
+    refused_logins: int = 2
+    abandoned_prompts: int = 2
 
 
 @attrs.frozen(kw_only=True)

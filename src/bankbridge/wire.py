@@ -1,0 +1,105 @@
+"""HTTP as values: what a flow asks and what it is answered. Nothing in here opens a socket.
+
+A *flow* is one HTTP conversation written as a generator: it yields a `Request`, is sent the `Response`, and
+returns its result. Shells drive the same flow, blocking or async::
+
+    def balance(account_id: str) -> Flow[int]:
+        response = yield from ask(Request(method="GET", path=f"/v1/accounts/{account_id}"))
+        return Payload(response.json()).section("balance").integer("available")
+"""
+
+import json
+from collections.abc import Generator, Mapping
+from typing import Any, Final, TypeAlias, TypeVar
+
+import attrs
+
+from bankbridge.words.errors import PayloadError, RefusedError
+
+_T = TypeVar("_T")
+
+_EXCERPT: Final = 200
+"""How much of an answer that is not a JSON envelope is kept as its message, in characters."""
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """One request to the provider's own origin: ``path`` is joined to the connection's base URL, so that no
+    answer can lead elsewhere. ``secrets`` are the values in it that must never show in an error.
+    """
+
+    method: str
+    path: str = attrs.field(repr=False)
+    query: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    body: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Response:
+    """An answer. Header names are lower case; ``body`` is the raw bytes."""
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    body: bytes = attrs.field(default=b"", repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is any 2xx."""
+        return 200 <= self.status < 300  # noqa: PLR2004 (the range of success in HTTP)
+
+    def json(self) -> Any:  # noqa: ANN401 (JSON is anything)
+        """The parsed body. Raises `PayloadError` when it is not JSON."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            content = self.headers.get("content-type", "no content type")
+            raise PayloadError("$", f"answer {self.status} is not JSON ({content})") from None
+
+
+Flow: TypeAlias = Generator[Request, Response, _T]
+"""One HTTP conversation as a generator. It cannot be stored; what must last is an intent."""
+
+
+def ask(request: Request) -> Flow[Response]:
+    """Ask and insist on a 2xx. Raises `RefusedError` for any other answer."""
+    response = yield request
+    if not response.ok:
+        raise refusal(request, response)
+    return response
+
+
+def refusal(request: Request, response: Response) -> RefusedError:
+    """The error an answer stands for: ``error.code`` and ``error.message`` where the body has them, else its text.
+
+    The request's secrets are cut out of it.
+    """
+    code, message = _envelope(response)
+    return RefusedError(
+        status=response.status,
+        code=code,
+        message=None if message is None else redact(message, request.secrets),
+        request_id=response.headers.get("x-request-id"),
+    )
+
+
+def _envelope(response: Response) -> tuple[str | None, str | None]:
+    try:
+        body = json.loads(response.body)
+    except ValueError:
+        text = response.body.decode(errors="replace").strip()
+        return None, text[:_EXCERPT] or None
+    error = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        return None, None
+    code, message = error.get("code"), error.get("message")
+    return (code if isinstance(code, str) else None), (message if isinstance(message, str) else None)
+
+
+def redact(text: str, secrets: tuple[str, ...]) -> str:
+    """``text`` without the secrets."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "[secret]")
+    return text
