@@ -3,9 +3,11 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from bankbridge.words.errors import PayloadError
+
+_T = TypeVar("_T")
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -114,7 +116,7 @@ def payloads(raw: object, path: str = "$") -> tuple[Payload, ...]:
     return tuple(Payload(item, f"{path}[{index}]") for index, item in enumerate(raw))
 
 
-def _required(value: Any, path: str) -> Any:  # noqa: ANN401 (typed by its callers)
+def _required(value: _T | None, path: str) -> _T:
     if value is None:
         raise PayloadError(path, "required field missing")
     return value

@@ -17,6 +17,11 @@ class Background:
         self._tasks: set[asyncio.Task[None]] = set()
         self._lock = threading.RLock()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the emulator is being served."""
+        return self._loop is not None
+
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Be the background of the current loop, for the application's lifespan; then end all work."""

@@ -91,12 +91,12 @@ class Emulator(Protocol):
         ::
 
             {"provider": ..., "now": ...,
-             "links": {LINK_ID: {"status": ..., "institution": ..., "webhooks": ..., "account_ids": [...],
-                                 "login_attempts": 1, "refused_logins": 0,
-                                 "creates": [{"idempotency_key": ..., "status": 201, "intent_id": ..., "at": ...}],
-                                 "intents": [{"id": ..., "status": ..., "error_code": ..., "accounts": {ID: ...},
-                                              "created_at": ..., "ended_at": ..., "creates": [...],
-                                              "polls": [at, ...]}]}},
+             "links": {LINK_ID: {
+                 "status": ..., "institution": ..., "webhooks": ..., "account_ids": [...],
+                 "login_attempts": 1, "refused_logins": 0,
+                 "creates": [{"idempotency_key": ..., "status": 201, "intent_id": ..., "at": ...}],
+                 "intents": [{"id": ..., "status": ..., "error_code": ..., "accounts": {ACCOUNT_ID: ...},
+                              "created_at": ..., "ended_at": ..., "creates": [...], "polls": [at, ...]}]}},
              "requests": {"GET /v1/links": 2},
              "deliveries": [{"id": ..., "type": ..., "endpoint_id": ..., "lost": false, "tries": 1,
                              "statuses": [200]}]}

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Final, Self, cast
 
 import uvicorn
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -93,13 +94,13 @@ class Server:
         await asyncio.to_thread(self.stop)
 
 
-class LostResponse:
+class LostResponse(Response):
     """An ASGI answer that never arrives: the connection is closed before the first byte of it.
 
     Under another server than `Server` it raises ConnectionResetError, which that server turns into a 500.
     """
 
-    async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Hang up, and stay until the server has noticed."""
         drop: Callable[[], None] | None = scope.get("extensions", {}).get(_DROP)
         if drop is None:
