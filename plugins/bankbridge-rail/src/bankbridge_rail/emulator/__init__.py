@@ -1,0 +1,19 @@
+"""An emulated Rail: real HTTP and real webhooks in virtual time, with a script for every outcome.
+
+::
+
+    emulator = create_emulator(Clock(speed=600))
+    link = emulator.add_link(attempts=["mfa"])
+    with Server(emulator.app) as server:
+        ...                                             # talk to server.url with emulator.secret_key
+        emulator.person(link.link_id, "right_code")
+    emulator.truth()
+"""
+
+from bankbridge_rail.emulator.bank import WORDS, Word
+from bankbridge_rail.emulator.bodies import BANKS
+from bankbridge_rail.emulator.emulator import RailEmulator, create_emulator
+from bankbridge_rail.emulator.switches import SWITCHES, Switch
+from bankbridge_rail.emulator.world import Timings
+
+__all__ = ["BANKS", "SWITCHES", "WORDS", "RailEmulator", "Switch", "Timings", "Word", "create_emulator"]
