@@ -14,7 +14,7 @@ import attrs
 
 from bankbridge.banking import Account, LinkFacts, MovementPage
 from bankbridge.machine.attempt import Attempt, PromptKind
-from bankbridge.machine.events import Event, ProviderEvent
+from bankbridge.machine.events import Event
 from bankbridge.machine.intent import Scope
 from bankbridge.machine.link import Link
 from bankbridge.machine.notices import Notice
@@ -68,18 +68,10 @@ class Capabilities:
 
 
 @attrs.frozen(kw_only=True)
-class Started:
-    """What a create came to: events for the intent, and the provider's words for the log."""
+class Evidence:
+    """What a conversation about a refresh showed: events for the intent, and the provider's words for the log."""
 
     events: tuple[Event, ...]
-    words: str
-
-
-@attrs.frozen(kw_only=True)
-class Evidence:
-    """What reading or canceling a refresh showed: events, and the provider's words for the log."""
-
-    events: tuple[ProviderEvent, ...]
     words: str
 
 
@@ -102,11 +94,11 @@ class Provider(Protocol):
         ...
 
     def create_refresh(
-        self, link: Link, *, scope: Scope, key: str, look_first: bool, now: datetime
-    ) -> Flow[Started]:
-        """Ask for a refresh under the idempotency key ``key``; a refusal is an event, not an error.
+        self, link: Link, attempt: Attempt, *, scope: Scope, look_first: bool, now: datetime
+    ) -> Flow[Evidence]:
+        """Ask for a refresh under the idempotency key ``attempt.key``; a refusal is an event, not an error.
 
-        Raises `bankbridge.words.errors.TransportError` through the shell when no answer comes.
+        With ``look_first`` the create may have gone through already: a provider that can see it adopts it.
         """
         ...
 

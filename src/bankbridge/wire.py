@@ -11,6 +11,7 @@ returns its result. Shells drive the same flow, blocking or async::
 import json
 from collections.abc import Generator, Mapping
 from typing import Any, Final, TypeAlias, TypeVar
+from urllib.parse import quote
 
 import attrs
 
@@ -80,6 +81,7 @@ def refusal(request: Request, response: Response) -> RefusedError:
         status=response.status,
         code=code,
         message=None if message is None else redact(message, request.secrets),
+        retry_after=response.headers.get("retry-after"),
         request_id=response.headers.get("x-request-id"),
     )
 
@@ -95,6 +97,11 @@ def _envelope(response: Response) -> tuple[str | None, str | None]:
         return None, None
     code, message = error.get("code"), error.get("message")
     return (code if isinstance(code, str) else None), (message if isinstance(message, str) else None)
+
+
+def path_of(template: str, *ids: str) -> str:
+    """A path with each ``{}`` filled by an id, quoted so that no id can lead to another path."""
+    return template.format(*(quote(part, safe="") for part in ids))
 
 
 def redact(text: str, secrets: tuple[str, ...]) -> str:

@@ -1,6 +1,7 @@
 """One attempt and its facts: a set that only grows, so that the order in which facts come does not matter."""
 
 import enum
+import hashlib
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final, TypeVar
@@ -44,6 +45,11 @@ class Prompt:
     token: str = attrs.field(repr=False)
     offered_at: datetime
     expires_at: datetime | None = None
+
+
+def prompt_id(secret: str) -> PromptId:
+    """A prompt's id from the secret that opens it: the same for every telling, and safe to log."""
+    return PromptId(hashlib.sha256(secret.encode()).hexdigest()[:16])
 
 
 class AccountStatus(enum.Enum):

@@ -85,15 +85,22 @@ class RefusedError(ProviderError):
     """The provider answered and refused. Decide on ``code``, never on ``message``.
 
     ``status`` is the HTTP status; ``code`` and ``message`` are the provider's own, ``None`` where the answer
-    had none; ``request_id`` helps its support.
+    had none; ``retry_after`` is the header as sent; ``request_id`` helps its support.
     """
 
     def __init__(
-        self, *, status: int, code: str | None, message: str | None, request_id: str | None = None
+        self,
+        *,
+        status: int,
+        code: str | None,
+        message: str | None,
+        retry_after: str | None = None,
+        request_id: str | None = None,
     ) -> None:
         self.status = status
         self.code = code
         self.message = message
+        self.retry_after = retry_after
         self.request_id = request_id
         super().__init__(f"provider answered {status}: {code or 'no code'}: {message or 'no message'}")
 

@@ -1,0 +1,380 @@
+"""Fintoc's settings, conversations and deliveries."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from types import MappingProxyType
+from typing import Any, ClassVar, Final
+
+import attrs
+
+from bankbridge.banking import Account, LinkFacts, MovementPage
+from bankbridge.machine.attempt import AccountResult, AccountStatus, Attempt, Prompt, PromptKind, prompt_id
+from bankbridge.machine.events import (
+    AccountReported,
+    CreateRefused,
+    CreateUnclear,
+    Event,
+    PromptOffered,
+    RefreshCanceled,
+    RefreshFailed,
+    RefreshProgressed,
+    RefreshRejected,
+    RefreshStarted,
+    RefreshSucceeded,
+    RefreshVanished,
+)
+from bankbridge.machine.intent import Scope
+from bankbridge.machine.link import Link
+from bankbridge.machine.notices import Notice, NotUnderstood, Subject
+from bankbridge.payload import Payload, payloads
+from bankbridge.provider import Capabilities, Correlation, Evidence, Granularity
+from bankbridge.refusals import failure_of
+from bankbridge.settings import base_url_field, secret_field, secrets_field
+from bankbridge.webhooks import TOLERANCE, Delivery, Verification, verify_signature
+from bankbridge.wire import Flow, Request, Response, ask, path_of, refusal
+from bankbridge.words.errors import NotSupportedError, PayloadError, RefusedError
+from bankbridge.words.ids import AccountId, RefreshId
+from bankbridge.words.reasons import Failure, Reason
+from bankbridge_fintoc.rows import account_of, link_facts_of, movement_of
+from bankbridge_fintoc.tables import CREATE_REASONS, EVENTS, TEST, failure_for, is_test, refused_for_good
+
+_REFRESH_TYPES: Final[Mapping[Scope, str]] = MappingProxyType(
+    # https://docs.fintoc.com/api/movements-api/refresh-intents/refresh-intents-create
+    {Scope.LATEST: "only_last", Scope.HISTORICAL: "historical"}
+)
+
+_PER_PAGE: Final = 300
+_SERVER_ERROR: Final = 500
+_OVER: Final = frozenset({"succeeded", "failed", "rejected", "canceled", "cancelled"})
+
+# How far Fintoc's clock may be behind ours when we look for a refresh that we may have started.
+_SKEW: Final = timedelta(minutes=1)
+
+
+@attrs.frozen(kw_only=True)
+class Fintoc:
+    """Fintoc (https://docs.fintoc.com). A link is addressed by its secret token; every account reports for itself.
+
+    ``secret_key`` is the server's key (``sk_test_…`` or ``sk_live_…``), which also decides the mode;
+    ``webhook_secrets`` are the endpoint's secrets (``whsec_…``), several while one is rotated; ``api_version``
+    is sent as ``Fintoc-Version`` when given; ``signature_tolerance`` is how far a delivery's time may be from ours.
+    """
+
+    name: ClassVar[str] = "fintoc"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        granularity=Granularity.ACCOUNT,
+        correlation=Correlation.ACCOUNT_AND_TIME,
+        event_ids=True,
+        idempotency_keys=True,
+        replays_errors=True,  # https://docs.fintoc.com/reference/idempotent-requests
+        finds_running=True,
+        cancels=False,
+        prompts=frozenset({PromptKind.WIDGET}),
+        scopes=frozenset(_REFRESH_TYPES),
+        # https://docs.fintoc.com/api/movements-api/refresh-intents/refresh-intents-create
+        cooldowns=MappingProxyType(
+            {Scope.LATEST: timedelta(minutes=5), Scope.HISTORICAL: timedelta(minutes=60)}
+        ),
+        first_poll=timedelta(seconds=30),
+        longest_poll=timedelta(minutes=4),
+        poll_floor=timedelta(seconds=30),
+        date_windows=True,
+        event_types=frozenset(name for name in EVENTS if not name.startswith("link.refresh_intent.")),
+    )
+
+    secret_key: str = secret_field(wrong={"pk_": "is a public key: use the secret key"})
+    webhook_secrets: tuple[str, ...] = secrets_field()
+    base_url: str = base_url_field(default="https://api.fintoc.com")
+    api_version: str | None = None
+    signature_tolerance: timedelta = TOLERANCE
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The key and the webhook secrets."""
+        return (self.secret_key, *self.webhook_secrets)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        link: Link,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Request:
+        version = {} if self.api_version is None else {"fintoc-version": self.api_version}
+        return Request(
+            method=method,
+            path=path,
+            query=query or {},
+            # The raw key, without a scheme. https://docs.fintoc.com/api/fintoc-api/authentication
+            headers={"authorization": self.secret_key, **version, **(headers or {})},
+            secrets=(*self.secrets, _token(link)),
+        )
+
+    def _pages(self, path: str, link: Link) -> Flow[tuple[Payload, ...]]:
+        """Every row of a list; only the page number is taken from anywhere, and it is our own."""
+        rows: list[Payload] = []
+        page = 1
+        while True:
+            query = {"link_token": _token(link), "page": str(page), "per_page": str(_PER_PAGE)}
+            response = yield from ask(self._request("GET", path, link=link, query=query))
+            found = payloads(response.json())
+            rows.extend(found)
+            if not found or not _has_next(response):
+                return tuple(rows)
+            page += 1
+
+    # --- refresh ---------------------------------------------------------------------------------------------
+
+    def create_refresh(
+        self, link: Link, attempt: Attempt, *, scope: Scope, look_first: bool, now: datetime
+    ) -> Flow[Evidence]:
+        """``POST /v1/refresh_intents``, after a look at the accounts that it will be waited for.
+
+        https://docs.fintoc.com/api/movements-api/refresh-intents/refresh-intents-create
+        """
+        expected = tuple(account.id for account in (yield from self.accounts(link)) if not account.removed)
+        if look_first and (running := (yield from self._newest(link))) is not None:
+            if _created_at(running, now) >= attempt.asked_at - _SKEW:
+                return _started(running, expected, now, adopted=True)
+        request = self._request(
+            "POST",
+            "/v1/refresh_intents",
+            link=link,
+            query={"link_token": _token(link), "refresh_type": _REFRESH_TYPES[scope]},
+            headers={"idempotency-key": attempt.key},
+        )
+        response = yield request
+        if response.ok:
+            return _started(Payload(response.json()), expected, now, adopted=False)
+        refused = refusal(request, response)
+        words = f"HTTP {refused.status} {refused.code or ''}".rstrip()
+        failure = _create_failure(refused, now)
+        if response.status >= _SERVER_ERROR and failure.reason is Reason.PROVIDER_ERROR:
+            return Evidence(events=(CreateUnclear(detail=words, answered=True),), words=words)
+        if failure.reason is Reason.ALREADY_IN_PROGRESS:
+            running = yield from self._newest(link)
+            if running is not None and running.maybe_text("status") not in _OVER:
+                return _started(running, expected, now, adopted=True, words=words)
+        return Evidence(events=(CreateRefused(failure=failure),), words=words)
+
+    def _newest(self, link: Link) -> Flow[Payload | None]:
+        """The link's newest refresh: the list has the newest first, and perhaps rows of single accounts."""
+        rows = yield from self._pages("/v1/refresh_intents", link)
+        return next((row for row in rows if row.maybe_text("refreshed_object") == "link"), None)
+
+    def poll_refresh(self, link: Link, attempt: Attempt, *, now: datetime) -> Flow[Evidence]:
+        """``GET /v1/refresh_intents/{id}``, and after a bad end the accounts, which tell the fresh ones apart.
+
+        https://docs.fintoc.com/api/movements-api/refresh-intents/refresh-intents-get
+        """
+        path = path_of("/v1/refresh_intents/{}", attempt.refresh_id or "")
+        request = self._request("GET", path, link=link, query={"link_token": _token(link)})
+        response = yield request
+        if response.status == 404:  # noqa: PLR2004 (HTTP: not found)
+            return Evidence(events=(RefreshVanished(),), words="HTTP 404")
+        if not response.ok:
+            raise refusal(request, response)
+        intent = Payload(response.json())
+        events = _state(intent, now)
+        if isinstance(events[-1], RefreshFailed | RefreshRejected):
+            accounts = yield from self.accounts(link)
+            events = (*_by_account(attempt, accounts, events[-1]), *events)
+        return Evidence(events=events, words=_words(intent))
+
+    def cancel_refresh(self, link: Link, attempt: Attempt, *, now: datetime) -> Flow[Evidence]:
+        """Fintoc has no way to cancel a refresh intent. Raises `NotSupportedError`."""
+        del link, attempt, now
+        msg = "fintoc: a refresh intent cannot be canceled there; it is left to run"
+        raise NotSupportedError(msg)
+        yield  # a flow, though it never gets this far
+
+    # --- reading ---------------------------------------------------------------------------------------------
+
+    def link(self, link: Link) -> Flow[LinkFacts]:
+        """``GET /v1/links/{link_token}``: the path takes the token, not the id."""
+        response = yield from ask(self._request("GET", path_of("/v1/links/{}", _token(link)), link=link))
+        return link_facts_of(Payload(response.json()))
+
+    def accounts(self, link: Link) -> Flow[tuple[Account, ...]]:
+        """``GET /v1/accounts?link_token=``. https://docs.fintoc.com/api/movements-api/accounts/accounts-object"""
+        rows = yield from self._pages("/v1/accounts", link)
+        return tuple(account_of(row, link.id) for row in rows)
+
+    def movements(
+        self, link: Link, account_id: AccountId, *, since: date | None, until: date | None, page: int
+    ) -> Flow[MovementPage]:
+        """``GET /v1/accounts/{id}/movements``. https://docs.fintoc.com/api/movements-api/movements/movements-list
+
+        ``until`` is exclusive on one page and inclusive on another, so one day more is asked for.
+        """
+        query = {
+            "link_token": _token(link),
+            "confirmed_only": "false",
+            "page": str(page),
+            "per_page": str(_PER_PAGE),
+        }
+        if since is not None:
+            query["since"] = since.isoformat()
+        if until is not None and until < date.max:
+            query["until"] = (until + timedelta(days=1)).isoformat()
+        path = path_of("/v1/accounts/{}/movements", account_id)
+        response = yield from ask(self._request("GET", path, link=link, query=query))
+        rows = tuple(movement_of(row, account_id) for row in payloads(response.json()))
+        count = response.headers.get("x-total-count", "")
+        return MovementPage(
+            rows=rows,
+            has_next=bool(rows) and _has_next(response),
+            announced=int(count) if count.isascii() and count.isdigit() else None,
+        )
+
+    # --- deliveries ------------------------------------------------------------------------------------------
+
+    def verify(self, delivery: Delivery, *, now: datetime) -> Verification:
+        """The ``Fintoc-Signature`` header over the raw body.
+
+        https://docs.fintoc.com/guides/resources/webhooks-walkthrough/webhooks-validating
+        """
+        header = delivery.headers.get("fintoc-signature")
+        return verify_signature(
+            header, delivery.body, self.webhook_secrets, now=now, tolerance=self.signature_tolerance
+        )
+
+    def identity(self, delivery: Delivery) -> str:
+        """The event's ``id``. https://docs.fintoc.com/guides/resources/webhooks-walkthrough/webhooks-good-practices"""
+        try:
+            return _event(delivery).text("id")
+        except PayloadError:
+            return hashlib.sha256(delivery.body).hexdigest()
+
+    def translate(self, delivery: Delivery) -> Sequence[Notice]:
+        """One event, one notice. Webhooks come in the organisation's pinned version, so nothing extra is demanded."""
+        raw: Mapping[str, Any] = {}
+        said = "?"
+        try:
+            event = _event(delivery)
+            raw, said = event.raw, event.maybe_text("type") or "?"
+            translation = EVENTS.get(said)
+            if translation is None:
+                return [_kept(said, "event type not known", raw)]
+            at = event.maybe_moment("created_at", "createdAt")
+            if is_test(event):
+                return [Notice(type=said, about=Subject(), says=TEST, occurred_at=at, raw=raw)]
+            data = event.section("data")
+            says = translation.says(data, at or delivery.received_at)
+            return [Notice(type=said, about=translation.about(data), says=says, occurred_at=at, raw=raw)]
+        except PayloadError as error:
+            return [_kept(said, str(error), raw)]
+
+
+def _event(delivery: Delivery) -> Payload:
+    return Payload(Response(status=200, body=delivery.body).json())
+
+
+def _kept(said: str, why: str, raw: Mapping[str, Any]) -> Notice:
+    return Notice(type=said, about=Subject(), says=NotUnderstood(why=why), raw=raw)
+
+
+def _token(link: Link) -> str:
+    if link.token is None:
+        msg = (
+            f"link {link.id}: Fintoc addresses a link by its token, which was not given: add the link with it"
+        )
+        raise NotSupportedError(msg)
+    return link.token
+
+
+def _has_next(response: Response) -> bool:
+    return 'rel="next"' in response.headers.get("link", "")
+
+
+def _words(intent: Payload) -> str:
+    said = [f"{key}={value}" for key in ("status", "public_error") if (value := intent.maybe_text(key))]
+    return " ".join(said)
+
+
+def _created_at(intent: Payload, now: datetime) -> datetime:
+    return intent.maybe_moment("created_at", "createdAt") or now
+
+
+def _started(
+    intent: Payload,
+    expected: tuple[AccountId, ...],
+    now: datetime,
+    *,
+    adopted: bool,
+    words: str | None = None,
+) -> Evidence:
+    started = RefreshStarted(
+        refresh_id=RefreshId(intent.text("id")),
+        expected=expected,
+        started_at=intent.maybe_moment("created_at", "createdAt"),
+        adopted=adopted,
+    )
+    said = _words(intent) if words is None else f"{words}, then {_words(intent)}"
+    # A bad end is left for the next read, which also tells which accounts are fresh.
+    state = tuple(
+        event for event in _state(intent, now) if not isinstance(event, RefreshFailed | RefreshRejected)
+    )
+    return Evidence(events=(started, *state), words=said)
+
+
+def _state(intent: Payload, now: datetime) -> tuple[Event, ...]:
+    """What the link's refresh says of itself. Unknown statuses pass as progress: the set is open."""
+    status = intent.maybe_text("status") or ""
+    match status:
+        case "succeeded":
+            # No count: new_movements is documented for accounts only.
+            return (RefreshSucceeded(),)
+        case "failed":
+            return (RefreshFailed(failure=failure_for(status, intent.maybe_text("public_error"))),)
+        case "rejected":
+            return (RefreshRejected(failure=failure_for(status, intent.maybe_text("public_error"))),)
+        case "canceled" | "cancelled":  # undocumented
+            return (RefreshCanceled(),)
+    asked = intent.maybe_section("requires_mfa")
+    if asked is None:
+        return (RefreshProgressed(),)
+    # A field, not a status: nothing runs until the widget is opened. https://docs.fintoc.com/docs/refresh-intents-widget
+    token = asked.text("widget_token")
+    offered_at = min(_created_at(intent, now), now)
+    return (PromptOffered(prompt=Prompt(id=prompt_id(token), token=token, offered_at=offered_at)),)
+
+
+def _by_account(
+    attempt: Attempt, accounts: tuple[Account, ...], end: RefreshFailed | RefreshRejected
+) -> tuple[AccountReported, ...]:
+    """Which accounts a bad end left fresh: the ones refreshed since it began, by their own ``refreshed_at``.
+
+    An account that owes its event is given the end's failure as the weakest of hints: its own event, should it
+    still come, counts instead.
+    """
+    status = AccountStatus.FAILED if isinstance(end, RefreshFailed) else AccountStatus.REJECTED
+    known = {account.id: account for account in accounts}
+    results: list[AccountReported] = []
+    for account_id in attempt.expected or ():
+        account = known.get(account_id)
+        if account is None or account.removed:
+            result = _result(account_id, AccountStatus.VANISHED, attempt.since, None, read=True)
+        elif account.refreshed_at is not None and account.refreshed_at >= attempt.since:
+            result = _result(account_id, AccountStatus.SUCCEEDED, account.refreshed_at, None, read=True)
+        else:
+            result = _result(account_id, status, attempt.since, end.failure, read=False)
+        results.append(AccountReported(result=result))
+    return tuple(results)
+
+
+def _result(
+    account_id: AccountId, status: AccountStatus, at: datetime, failure: Failure | None, *, read: bool
+) -> AccountResult:
+    return AccountResult(account_id=account_id, status=status, reported_at=at, failure=failure, read=read)
+
+
+def _create_failure(refused: RefusedError, now: datetime) -> Failure:
+    codes = {code: meaning.reason for code, meaning in CREATE_REASONS.items()}
+    failure = failure_of(refused, now=now, codes=codes)
+    if refused_for_good(refused.code, refused.message):
+        return attrs.evolve(failure, reason=Reason.CREDENTIALS_REJECTED)
+    return failure
