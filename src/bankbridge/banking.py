@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from bankbridge.machine.link import Institution, LinkStatus
+from bankbridge.payload import Payload
 from bankbridge.words.ids import AccountId, LinkId, MovementId
 from bankbridge.words.money import Money
 
@@ -30,6 +31,16 @@ class Balance:
     available: Money | None = None
     current: Money | None = None
     limit: Money | None = None
+
+
+def balance_of(amounts: Payload | None, currency: str) -> Balance:
+    """A balance from an object of whole minor units under ``available``, ``current`` and ``limit``."""
+
+    def money(key: str) -> Money | None:
+        minor = None if amounts is None else amounts.maybe_integer(key)
+        return None if minor is None else Money(minor, currency)
+
+    return Balance(available=money("available"), current=money("current"), limit=money("limit"))
 
 
 @attrs.frozen(kw_only=True)

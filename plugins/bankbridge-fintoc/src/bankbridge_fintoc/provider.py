@@ -1,10 +1,9 @@
 """Fintoc's settings, conversations and deliveries."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import attrs
 
@@ -26,18 +25,19 @@ from bankbridge.machine.events import (
 )
 from bankbridge.machine.intent import Scope
 from bankbridge.machine.link import Link
-from bankbridge.machine.notices import Notice, NotUnderstood, Subject
+from bankbridge.machine.notices import Notice
 from bankbridge.payload import Payload, payloads
 from bankbridge.provider import Capabilities, Correlation, Evidence, Granularity
 from bankbridge.refusals import failure_of
 from bankbridge.settings import base_url_field, secret_field, secrets_field
+from bankbridge.translation import identity_of, translate_by
 from bankbridge.webhooks import TOLERANCE, Delivery, Verification, verify_signature
 from bankbridge.wire import Flow, Request, Response, ask, path_of, refusal
-from bankbridge.words.errors import NotSupportedError, PayloadError, RefusedError
+from bankbridge.words.errors import NotSupportedError, RefusedError
 from bankbridge.words.ids import AccountId, RefreshId
 from bankbridge.words.reasons import Failure, Reason
 from bankbridge_fintoc.rows import account_of, link_facts_of, movement_of
-from bankbridge_fintoc.tables import CREATE_REASONS, EVENTS, TEST, failure_for, is_test, refused_for_good
+from bankbridge_fintoc.tables import CREATE_REASONS, EVENTS, failure_for, refused_for_good, said_by_a_test
 
 _REFRESH_TYPES: Final[Mapping[Scope, str]] = MappingProxyType(
     # https://docs.fintoc.com/api/movements-api/refresh-intents/refresh-intents-create
@@ -173,7 +173,7 @@ class Fintoc:
         path = path_of("/v1/refresh_intents/{}", attempt.refresh_id or "")
         request = self._request("GET", path, link=link, query={"link_token": _token(link)})
         response = yield request
-        if response.status == 404:  # noqa: PLR2004 (HTTP: not found)
+        if response.status == 404:
             return Evidence(events=(RefreshVanished(),), words="HTTP 404")
         if not response.ok:
             raise refusal(request, response)
@@ -244,37 +244,11 @@ class Fintoc:
 
     def identity(self, delivery: Delivery) -> str:
         """The event's ``id``. https://docs.fintoc.com/guides/resources/webhooks-walkthrough/webhooks-good-practices"""
-        try:
-            return _event(delivery).text("id")
-        except PayloadError:
-            return hashlib.sha256(delivery.body).hexdigest()
+        return identity_of(delivery)
 
     def translate(self, delivery: Delivery) -> Sequence[Notice]:
         """One event, one notice. Webhooks come in the organisation's pinned version, so nothing extra is demanded."""
-        raw: Mapping[str, Any] = {}
-        said = "?"
-        try:
-            event = _event(delivery)
-            raw, said = event.raw, event.maybe_text("type") or "?"
-            translation = EVENTS.get(said)
-            if translation is None:
-                return [_kept(said, "event type not known", raw)]
-            at = event.maybe_moment("created_at", "createdAt")
-            if is_test(event):
-                return [Notice(type=said, about=Subject(), says=TEST, occurred_at=at, raw=raw)]
-            data = event.section("data")
-            says = translation.says(data, at or delivery.received_at)
-            return [Notice(type=said, about=translation.about(data), says=says, occurred_at=at, raw=raw)]
-        except PayloadError as error:
-            return [_kept(said, str(error), raw)]
-
-
-def _event(delivery: Delivery) -> Payload:
-    return Payload(Response(status=200, body=delivery.body).json())
-
-
-def _kept(said: str, why: str, raw: Mapping[str, Any]) -> Notice:
-    return Notice(type=said, about=Subject(), says=NotUnderstood(why=why), raw=raw)
+        return translate_by(EVENTS, delivery, instead=said_by_a_test)
 
 
 def _token(link: Link) -> str:
@@ -323,24 +297,28 @@ def _started(
 
 def _state(intent: Payload, now: datetime) -> tuple[Event, ...]:
     """What the link's refresh says of itself. Unknown statuses pass as progress: the set is open."""
-    status = intent.maybe_text("status") or ""
-    match status:
+    match intent.maybe_text("status"):
         case "succeeded":
             # No count: new_movements is documented for accounts only.
             return (RefreshSucceeded(),)
-        case "failed":
+        case "failed" as status:
             return (RefreshFailed(failure=failure_for(status, intent.maybe_text("public_error"))),)
-        case "rejected":
+        case "rejected" as status:
             return (RefreshRejected(failure=failure_for(status, intent.maybe_text("public_error"))),)
         case "canceled" | "cancelled":  # undocumented
             return (RefreshCanceled(),)
+        case _:
+            return (_prompt_or_progress(intent, now),)
+
+
+def _prompt_or_progress(intent: Payload, now: datetime) -> PromptOffered | RefreshProgressed:
     asked = intent.maybe_section("requires_mfa")
     if asked is None:
-        return (RefreshProgressed(),)
+        return RefreshProgressed()
     # A field, not a status: nothing runs until the widget is opened. https://docs.fintoc.com/docs/refresh-intents-widget
     token = asked.text("widget_token")
     offered_at = min(_created_at(intent, now), now)
-    return (PromptOffered(prompt=Prompt(id=prompt_id(token), token=token, offered_at=offered_at)),)
+    return PromptOffered(prompt=Prompt(id=prompt_id(token), token=token, offered_at=offered_at))
 
 
 def _by_account(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from bankbridge.banking import Account, Balance, LinkFacts, Movement
+from bankbridge.banking import Account, LinkFacts, Movement, balance_of
 from bankbridge.machine.link import Institution, LinkStatus
 from bankbridge.payload import Payload
 from bankbridge.words.ids import AccountId, LinkId, MovementId
@@ -40,12 +40,6 @@ def link_facts_of(row: Payload) -> LinkFacts:
 def account_of(row: Payload, link_id: LinkId) -> Account:
     """An account: nothing in it names its link. https://docs.fintoc.com/api/movements-api/accounts/accounts-object"""
     currency = row.text("currency")
-    amounts = row.maybe_section("balance")
-
-    def money(key: str) -> Money | None:
-        minor = None if amounts is None else amounts.maybe_integer(key)
-        return None if minor is None else Money(minor, currency)
-
     return Account(
         id=AccountId(row.text("id")),
         link_id=link_id,
@@ -53,7 +47,7 @@ def account_of(row: Payload, link_id: LinkId) -> Account:
         type=row.maybe_text("type"),
         currency=currency,
         number=row.maybe_text("number"),
-        balance=Balance(available=money("available"), current=money("current"), limit=money("limit")),
+        balance=balance_of(row.maybe_section("balance"), currency),
         refreshed_at=row.maybe_moment("refreshed_at"),
         removed=row.maybe_flag("removed_from_link") is True,
         raw=row.raw,

@@ -20,6 +20,7 @@ from bankbridge.machine.notices import (
     TestDelivery,
 )
 from bankbridge.payload import Payload
+from bankbridge.translation import Translation
 from bankbridge.words.ids import AccountId, LinkId, MovementId
 from bankbridge.words.reasons import Failure, Reason
 
@@ -138,15 +139,6 @@ def refused_for_good(code: str | None, message: str | None) -> bool:
     return code == "rejected_refresh_intent" and "reconnect" in text and "hour" not in text
 
 
-@attrs.frozen(kw_only=True)
-class Translation:
-    """What one event type says. ``says`` reads ``data`` and the event's time; ``means`` is for the reader."""
-
-    about: Callable[[Payload], Subject]
-    says: Callable[[Payload, datetime], Statement]
-    means: str
-
-
 def _account_id(data: Payload) -> AccountId:
     return AccountId(data.text("refreshed_object_id", "refreshedObjectId", "account_id"))
 
@@ -240,8 +232,8 @@ EVENTS: Final[Mapping[str, Translation]] = MappingProxyType(
 """The event types of bank data. https://docs.fintoc.com/api/main-resources/events-reference/types-of-events"""
 
 
-def is_test(event: Payload) -> bool:
-    """Whether the event is a dashboard's test event: test mode and an account id of zeros.
+def said_by_a_test(event: Payload) -> TestDelivery | None:
+    """A dashboard's test event: test mode and an account id of zeros, in camel case on an older page.
 
     https://docs.fintoc.com/docs/webhooks-testing
     """
@@ -249,10 +241,5 @@ def is_test(event: Payload) -> bool:
     account_id = (
         None if data is None else data.maybe_text("refreshed_object_id", "refreshedObjectId", "account_id")
     )
-    return (
-        event.maybe_text("mode") == "test"
-        and (account_id or "").removeprefix("acc_").strip("0") == "" != account_id
-    )
-
-
-TEST: Final = TestDelivery()
+    placeholder = account_id is not None and not account_id.removeprefix("acc_").strip("0")
+    return TestDelivery() if placeholder and event.maybe_text("mode") == "test" else None

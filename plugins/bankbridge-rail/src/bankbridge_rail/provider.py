@@ -1,6 +1,5 @@
 """Rail's settings, conversations and deliveries."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
@@ -8,19 +7,19 @@ from typing import Any, ClassVar, Final
 
 import attrs
 
-from bankbridge.banking import Account, Balance, LinkFacts, Movement, MovementPage
+from bankbridge.banking import Account, LinkFacts, Movement, MovementPage, balance_of
 from bankbridge.machine.attempt import Attempt, PromptKind
 from bankbridge.machine.events import CreateRefused, CreateUnclear, Event, RefreshStarted, RefreshVanished
 from bankbridge.machine.intent import Scope
 from bankbridge.machine.link import Institution, Link, LinkStatus
-from bankbridge.machine.notices import Notice, NotUnderstood, Subject
+from bankbridge.machine.notices import Notice
 from bankbridge.payload import Payload, payloads
 from bankbridge.provider import Capabilities, Correlation, Evidence, Granularity
 from bankbridge.refusals import failure_of
 from bankbridge.settings import base_url_field, secret_field, secrets_field
+from bankbridge.translation import identity_of, translate_by
 from bankbridge.webhooks import TOLERANCE, Delivery, Verification, verify_signature
 from bankbridge.wire import Flow, Request, Response, ask, path_of, refusal
-from bankbridge.words.errors import PayloadError
 from bankbridge.words.ids import AccountId, LinkId, MovementId, RefreshId
 from bankbridge.words.money import Money
 from bankbridge_rail.tables import EVENTS, intent_event
@@ -191,34 +190,11 @@ class Rail:
 
     def identity(self, delivery: Delivery) -> str:
         """The event's ``id``, documented as the key to de-duplicate by. https://docs.rail.cl/concepts/events"""
-        try:
-            return _event(delivery).text("id")
-        except PayloadError:
-            return hashlib.sha256(delivery.body).hexdigest()
+        return identity_of(delivery)
 
     def translate(self, delivery: Delivery) -> Sequence[Notice]:
         """One event, one notice. https://docs.rail.cl/concepts/events"""
-        raw: Mapping[str, Any] = {}
-        said = "?"
-        try:
-            event = _event(delivery)
-            raw, said = event.raw, event.maybe_text("type") or "?"
-            translation = EVENTS.get(said)
-            if translation is None:
-                return [_kept(said, "event type not known", raw)]
-            data, at = event.section("data"), event.maybe_moment("created_at")
-            says = translation.says(data, at or delivery.received_at)
-            return [Notice(type=said, about=translation.about(data), says=says, occurred_at=at, raw=raw)]
-        except PayloadError as error:
-            return [_kept(said, str(error), raw)]
-
-
-def _event(delivery: Delivery) -> Payload:
-    return Payload(Response(status=200, body=delivery.body).json())
-
-
-def _kept(said: str, why: str, raw: Mapping[str, Any]) -> Notice:
-    return Notice(type=said, about=Subject(), says=NotUnderstood(why=why), raw=raw)
+        return translate_by(EVENTS, delivery)
 
 
 def _words(intent: Payload) -> str:
@@ -252,12 +228,6 @@ def _link_facts(row: Payload) -> LinkFacts:
 
 def _account(row: Payload) -> Account:
     currency = row.text("currency")
-    amounts = row.maybe_section("balance")
-
-    def money(key: str) -> Money | None:
-        minor = None if amounts is None else amounts.maybe_integer(key)
-        return None if minor is None else Money(minor, currency)
-
     return Account(
         id=AccountId(row.text("id")),
         link_id=LinkId(row.text("link_id")),
@@ -265,7 +235,7 @@ def _account(row: Payload) -> Account:
         type=row.maybe_text("type"),
         currency=currency,
         number=row.maybe_text("number"),
-        balance=Balance(available=money("available"), current=money("current"), limit=money("limit")),
+        balance=balance_of(row.maybe_section("balance"), currency),
         refreshed_at=row.maybe_moment("refreshed_at", "last_sync_at"),
         removed=row.maybe_text("status") == "removed",
         raw=row.raw,

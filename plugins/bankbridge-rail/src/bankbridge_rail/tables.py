@@ -1,6 +1,6 @@
 """Rail's words and ours: what each event type says, and what each error code means."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -10,8 +10,8 @@ import attrs
 from bankbridge.hookspecs import ReasonRow
 from bankbridge.machine.attempt import Prompt, prompt_id
 from bankbridge.machine.events import (
-    ProviderEvent,
     PromptOffered,
+    ProviderEvent,
     RefreshCanceled,
     RefreshFailed,
     RefreshProgressed,
@@ -28,6 +28,7 @@ from bankbridge.machine.link import (
 )
 from bankbridge.machine.notices import Statement, Subject
 from bankbridge.payload import Payload
+from bankbridge.translation import Translation
 from bankbridge.words.ids import AccountId, LinkId, RefreshId
 from bankbridge.words.reasons import Failure, Reason
 
@@ -112,15 +113,6 @@ def _prompt(intent: Payload, seen_at: datetime) -> PromptOffered | RefreshProgre
         id=prompt_id(token), token=token, offered_at=seen_at, expires_at=asked.maybe_moment("expires_at")
     )
     return PromptOffered(prompt=prompt)
-
-
-@attrs.frozen(kw_only=True)
-class Translation:
-    """What one event type says. ``says`` reads ``data`` and the event's time; ``means`` is for the reader."""
-
-    about: Callable[[Payload], Subject]
-    says: Callable[[Payload, datetime], Statement]
-    means: str
 
 
 def _intent(data: Payload) -> Subject:

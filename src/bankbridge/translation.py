@@ -1,0 +1,71 @@
+"""Translation as a table: an event's type is the key, and a row says whom it is about and what it says.
+
+For providers whose deliveries are one JSON object with ``type``, ``id``, ``created_at`` and ``data``.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from bankbridge.machine.notices import Notice, NotUnderstood, Statement, Subject
+from bankbridge.payload import Payload
+from bankbridge.webhooks import Delivery
+from bankbridge.wire import Response
+from bankbridge.words.errors import PayloadError
+
+
+@attrs.frozen(kw_only=True)
+class Translation:
+    """What one event type says. ``says`` reads ``data`` and the event's time; ``means`` is for the reader."""
+
+    about: Callable[[Payload], Subject]
+    says: Callable[[Payload, datetime], Statement]
+    means: str
+
+
+def event_of(delivery: Delivery) -> Payload:
+    """The event in a delivery. Raises `PayloadError` when the body is not a JSON object."""
+    return Payload(Response(status=200, body=delivery.body).json())
+
+
+def identity_of(delivery: Delivery) -> str:
+    """The event's ``id``, or a digest of the body where it has none."""
+    try:
+        return event_of(delivery).text("id")
+    except PayloadError:
+        return hashlib.sha256(delivery.body).hexdigest()
+
+
+def translate_by(
+    table: Mapping[str, Translation],
+    delivery: Delivery,
+    *,
+    instead: Callable[[Payload], Statement | None] = lambda _event: None,
+) -> Sequence[Notice]:
+    """One event, one notice. Total: an unknown type and a body without its shape are kept as ``NotUnderstood``.
+
+    ``instead`` may speak for the whole event before the table is asked. An event without a time of its own is
+    told with the delivery's, and its notice carries none.
+    """
+    raw: Mapping[str, Any] = {}
+    said = "?"
+    try:
+        event = event_of(delivery)
+        raw, said = event.raw, event.maybe_text("type") or "?"
+        at = event.maybe_moment("created_at", "createdAt")
+        if (spoken := instead(event)) is not None:
+            return [Notice(type=said, about=Subject(), says=spoken, occurred_at=at, raw=raw)]
+        if (row := table.get(said)) is None:
+            return [_kept(said, "event type not known", raw)]
+        data = event.section("data")
+        says = row.says(data, at or delivery.received_at)
+        return [Notice(type=said, about=row.about(data), says=says, occurred_at=at, raw=raw)]
+    except PayloadError as error:
+        return [_kept(said, str(error), raw)]
+
+
+def _kept(said: str, why: str, raw: Mapping[str, Any]) -> Notice:
+    return Notice(type=said, about=Subject(), says=NotUnderstood(why=why), raw=raw)
