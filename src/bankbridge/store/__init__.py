@@ -1,0 +1,149 @@
+"""Where intents, links and deliveries live: the protocol every store fulfils, and what it stores."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import attrs
+
+from bankbridge.machine.intent import RefreshIntent
+from bankbridge.machine.link import Link
+from bankbridge.machine.notices import Subject
+from bankbridge.machine.status import Status
+from bankbridge.webhooks import Delivery
+from bankbridge.words.ids import AccountId, ConnectionName, DeliveryId, IntentId, LinkId
+
+_T = TypeVar("_T")
+
+
+@attrs.frozen(kw_only=True)
+class StoredDelivery:
+    """A delivery in the inbox."""
+
+    id: DeliveryId
+    delivery: Delivery = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Parked:
+    """A notice that fits nothing yet: the ``index``-th of its delivery, tried again until ``until``."""
+
+    delivery_id: DeliveryId
+    index: int
+    connection: ConnectionName
+    about: Subject
+    until: datetime
+
+
+@attrs.frozen(kw_only=True)
+class LogEntry:
+    """One line of an intent's story, append-only. ``said`` is the provider's words; never a secret."""
+
+    intent_id: IntentId
+    at: datetime
+    event: str
+    attempt: int
+    before: Status
+    after: Status
+    said: str | None = None
+    delivery_id: DeliveryId | None = None
+
+
+class Transaction(Protocol):
+    """One all-or-nothing piece of work on the store. What it reads stays as read until it ends."""
+
+    def link(self, link_id: LinkId, connection: ConnectionName | None = None) -> Link | None:
+        """One link. Without ``connection``, the only link with this id."""
+        ...
+
+    def links(self) -> Sequence[Link]:
+        """Every link, by id."""
+        ...
+
+    def save_link(self, link: Link) -> None:
+        """Add or replace a link, and map its accounts to it."""
+        ...
+
+    def link_of_account(self, account_id: AccountId, connection: ConnectionName | None = None) -> Link | None:
+        """The link that an account was last seen under."""
+        ...
+
+    def intent(self, intent_id: IntentId) -> RefreshIntent | None:
+        """One intent."""
+        ...
+
+    def intents(self, link: Link, *, limit: int) -> Sequence[RefreshIntent]:
+        """A link's intents, newest first."""
+        ...
+
+    def open_intent(self, link: Link) -> RefreshIntent | None:
+        """The intent of a link that is not over; there is at most one."""
+        ...
+
+    def add_intent(self, intent: RefreshIntent) -> None:
+        """Store a new intent. Raises `StaleVersionError` when its link has an open one already."""
+        ...
+
+    def save_intent(self, intent: RefreshIntent, *, replaces: int) -> None:
+        """Replace version ``replaces``. Raises `StaleVersionError` when another version is stored."""
+        ...
+
+    def due_intents(self, now: datetime, *, limit: int) -> Sequence[RefreshIntent]:
+        """Intents whose wake-up has come, the longest due first."""
+        ...
+
+    def next_wake_at(self) -> datetime | None:
+        """When the next intent is due."""
+        ...
+
+    def add_delivery(self, stored: StoredDelivery) -> bool:
+        """Put a delivery into the inbox; ``False`` when it is there already."""
+        ...
+
+    def delivery(self, delivery_id: DeliveryId) -> StoredDelivery | None:
+        """One delivery, drained or not."""
+        ...
+
+    def waiting_deliveries(self, *, limit: int) -> Sequence[StoredDelivery]:
+        """Deliveries not yet drained, oldest first."""
+        ...
+
+    def settle_delivery(self, delivery_id: DeliveryId, result: str) -> None:
+        """Mark a delivery as drained, with what became of it."""
+        ...
+
+    def park(self, parked: Parked) -> None:
+        """Keep a notice that fits nothing yet."""
+        ...
+
+    def parked_for(self, about: Subject, connection: ConnectionName) -> Sequence[Parked]:
+        """Parked notices that share the refresh, the link or the account with ``about``, oldest first."""
+        ...
+
+    def unpark(self, parked: Parked) -> None:
+        """Forget a parked notice."""
+        ...
+
+    def drop_parked(self, now: datetime) -> int:
+        """Forget what was parked until before ``now``; how many there were."""
+        ...
+
+    def log(self, entry: LogEntry) -> None:
+        """Append to an intent's story."""
+        ...
+
+    def log_of(self, intent_id: IntentId) -> Sequence[LogEntry]:
+        """An intent's story, in the order it was written."""
+        ...
+
+
+class Store(Protocol):
+    """Runs work in transactions, one after the other or truly isolated; safe to call from several threads."""
+
+    def transact(self, work: Callable[[Transaction], _T]) -> _T:
+        """Run ``work``, commit durably if it returns, undo everything if it raises. Must not be nested."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...

@@ -1,0 +1,179 @@
+"""A store in memory: for tests and demonstrations. It forgets everything when the process ends."""
+
+import copy
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+import attrs
+
+from bankbridge.machine.intent import RefreshIntent
+from bankbridge.machine.link import Link
+from bankbridge.machine.notices import Subject
+from bankbridge.store import LogEntry, Parked, StoredDelivery, Transaction
+from bankbridge.words.errors import StaleVersionError
+from bankbridge.words.ids import AccountId, ConnectionName, DeliveryId, IntentId, LinkId
+
+_T = TypeVar("_T")
+
+
+@attrs.define
+class _Tables:
+    links: dict[tuple[ConnectionName, LinkId], Link] = attrs.field(factory=dict)
+    accounts: dict[tuple[ConnectionName, AccountId], LinkId] = attrs.field(factory=dict)
+    intents: dict[IntentId, RefreshIntent] = attrs.field(factory=dict)
+    deliveries: dict[DeliveryId, StoredDelivery] = attrs.field(factory=dict)
+    results: dict[DeliveryId, str] = attrs.field(factory=dict)
+    parked: list[Parked] = attrs.field(factory=list)
+    log: list[LogEntry] = attrs.field(factory=list)
+
+
+class MemoryStore:
+    """A store in memory. Transactions run one at a time on a copy, so one that raises leaves no trace."""
+
+    def __init__(self) -> None:
+        self._tables = _Tables()
+        self._lock = threading.Lock()
+
+    def transact(self, work: Callable[[Transaction], _T]) -> _T:
+        """Run ``work`` alone, and keep what it did if it returns."""
+        with self._lock:
+            tables = _Tables(
+                **{
+                    field.name: copy.copy(getattr(self._tables, field.name))
+                    for field in attrs.fields(_Tables)
+                }
+            )
+            result = work(_MemoryTransaction(tables))
+            self._tables = tables
+            return result
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class _MemoryTransaction:
+    def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
+
+    def link(self, link_id: LinkId, connection: ConnectionName | None = None) -> Link | None:
+        found = [
+            link
+            for (where, name), link in self._tables.links.items()
+            if name == link_id and connection in (None, where)
+        ]
+        return found[0] if len(found) == 1 else None
+
+    def links(self) -> Sequence[Link]:
+        return sorted(self._tables.links.values(), key=lambda link: (link.id, link.connection))
+
+    def save_link(self, link: Link) -> None:
+        self._tables.links[link.connection, link.id] = link
+        for account_id in link.accounts or ():
+            self._tables.accounts[link.connection, account_id] = link.id
+
+    def link_of_account(self, account_id: AccountId, connection: ConnectionName | None = None) -> Link | None:
+        found = [
+            self._tables.links[where, link_id]
+            for (where, name), link_id in self._tables.accounts.items()
+            if name == account_id and connection in (None, where)
+        ]
+        return found[0] if len(found) == 1 else None
+
+    def intent(self, intent_id: IntentId) -> RefreshIntent | None:
+        return self._tables.intents.get(intent_id)
+
+    def intents(self, link: Link, *, limit: int) -> Sequence[RefreshIntent]:
+        mine = [
+            intent
+            for intent in self._tables.intents.values()
+            if (intent.connection, intent.link_id) == (link.connection, link.id)
+        ]
+        return sorted(mine, key=lambda intent: intent.created_at, reverse=True)[:limit]
+
+    def open_intent(self, link: Link) -> RefreshIntent | None:
+        return next(
+            (
+                intent
+                for intent in self.intents(link, limit=len(self._tables.intents))
+                if not intent.status.terminal
+            ),
+            None,
+        )
+
+    def add_intent(self, intent: RefreshIntent) -> None:
+        link = self._tables.links[intent.connection, intent.link_id]
+        if not intent.status.terminal and (running := self.open_intent(link)) is not None:
+            msg = f"link {link.id}: intent {running.id} is still open"
+            raise StaleVersionError(msg)
+        self._tables.intents[intent.id] = intent
+
+    def save_intent(self, intent: RefreshIntent, *, replaces: int) -> None:
+        stored = self._tables.intents.get(intent.id)
+        if stored is None or stored.version != replaces:
+            msg = f"intent {intent.id}: version {replaces} is no longer the stored one"
+            raise StaleVersionError(msg)
+        self._tables.intents[intent.id] = intent
+
+    def due_intents(self, now: datetime, *, limit: int) -> Sequence[RefreshIntent]:
+        due = [
+            (intent.wake.at, intent) for intent in self._tables.intents.values() if intent.wake is not None
+        ]
+        return [intent for at, intent in sorted(due, key=lambda pair: pair[0]) if at <= now][:limit]
+
+    def next_wake_at(self) -> datetime | None:
+        return min(
+            (intent.wake.at for intent in self._tables.intents.values() if intent.wake is not None),
+            default=None,
+        )
+
+    def add_delivery(self, stored: StoredDelivery) -> bool:
+        if stored.id in self._tables.deliveries:
+            return False
+        self._tables.deliveries[stored.id] = stored
+        return True
+
+    def delivery(self, delivery_id: DeliveryId) -> StoredDelivery | None:
+        return self._tables.deliveries.get(delivery_id)
+
+    def waiting_deliveries(self, *, limit: int) -> Sequence[StoredDelivery]:
+        waiting = [
+            stored for name, stored in self._tables.deliveries.items() if name not in self._tables.results
+        ]
+        return waiting[:limit]
+
+    def settle_delivery(self, delivery_id: DeliveryId, result: str) -> None:
+        self._tables.results[delivery_id] = result
+
+    def park(self, parked: Parked) -> None:
+        self._tables.parked.append(parked)
+
+    def parked_for(self, about: Subject, connection: ConnectionName) -> Sequence[Parked]:
+        return [
+            parked
+            for parked in self._tables.parked
+            if parked.connection == connection and _share(parked.about, about)
+        ]
+
+    def unpark(self, parked: Parked) -> None:
+        self._tables.parked.remove(parked)
+
+    def drop_parked(self, now: datetime) -> int:
+        before = len(self._tables.parked)
+        self._tables.parked = [parked for parked in self._tables.parked if parked.until >= now]
+        return before - len(self._tables.parked)
+
+    def log(self, entry: LogEntry) -> None:
+        self._tables.log.append(entry)
+
+    def log_of(self, intent_id: IntentId) -> Sequence[LogEntry]:
+        return [entry for entry in self._tables.log if entry.intent_id == intent_id]
+
+
+def _share(one: Subject, other: Subject) -> bool:
+    return (
+        (one.refresh_id is not None and one.refresh_id == other.refresh_id)
+        or (one.link_id is not None and one.link_id == other.link_id)
+        or (one.account_id is not None and one.account_id == other.account_id)
+    )
