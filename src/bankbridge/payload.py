@@ -76,11 +76,11 @@ class Payload:
         path, _ = self._find(keys)
         try:
             moment = datetime.fromisoformat(text)
-        except ValueError:
+            if moment.tzinfo is None:
+                raise PayloadError(path, "must have an offset from UTC")
+            return moment.astimezone(UTC)
+        except (ValueError, OverflowError):  # the first day of year 1 may be the day before, in UTC
             raise PayloadError(path, "must be an ISO 8601 time") from None
-        if moment.tzinfo is None:
-            raise PayloadError(path, "must have an offset from UTC")
-        return moment.astimezone(UTC)
 
     def maybe_day(self, *keys: str) -> date | None:
         """A date: the first ten characters of a date or an instant, never shifted by a time zone; or ``None``."""

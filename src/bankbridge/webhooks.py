@@ -86,11 +86,13 @@ def verify_signature(
         return Refused(why=RefusedWhy.MALFORMED)
     written, candidates = parsed
     message = written.encode() + b"." + body
-    digests = [hmac.new(secret.encode(), message, hashlib.sha256).hexdigest().encode() for secret in secrets]
+    # An empty secret would let anyone sign.
+    keys = [secret.encode() for secret in secrets if secret]
+    digests = [hmac.new(key, message, hashlib.sha256).hexdigest().encode() for key in keys]
     # No early exit: every pair is compared, whichever fits.
     if not any([hmac.compare_digest(digest, candidate) for digest in digests for candidate in candidates]):  # noqa: C419
         return Refused(why=RefusedWhy.MISMATCH)
-    age = now.timestamp() - int(written)
+    age = now.timestamp() - float(written)
     if age > tolerance.total_seconds():
         return Refused(why=RefusedWhy.TOO_OLD)
     if -age > tolerance.total_seconds():
@@ -103,7 +105,10 @@ def _parse(header: str | None) -> tuple[str, list[bytes]] | None:
         return None
     items = [item.strip().partition("=") for item in header.split(",")]
     times = [value for key, equals, value in items if equals and key == "t"]
-    candidates = [value.encode() for key, equals, value in items if equals and key == "v1" and value]
+    # Servers may hand over bytes that are not text as surrogates, which have no encoding.
+    candidates = [
+        value.encode(errors="replace") for key, equals, value in items if equals and key == "v1" and value
+    ]
     if len(times) != 1 or not candidates:
         return None
     written = times[0]

@@ -5,7 +5,6 @@ answer must stand in the transition table. Because facts only grow and the verdi
 order in which they came makes no difference.
 """
 
-from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -20,15 +19,22 @@ from bankbridge.machine.attempt import (
     with_answer,
     with_end,
     with_prompt,
+    with_refusal,
     with_result,
+    with_start,
 )
 from bankbridge.machine.effects import CancelRefresh, CreateRefresh, Effect, ReadRefresh
 from bankbridge.machine.intent import RefreshIntent, WakeUp, key_of, new_attempt
-from bankbridge.machine.joint import NO_ANSWER, NotYet, Over
+from bankbridge.machine.joint import NotYet, Over
 from bankbridge.machine.policy import Policy, Timing, TryAgain, decide
 from bankbridge.machine.status import TABLE, Status
 from bankbridge.words.errors import ImpossibleEventError
-from bankbridge.words.reasons import Failure, Reason
+from bankbridge.words.reasons import REJECTIONS, Failure, Reason
+
+LINK_GONE: Final = Failure(reason=Reason.LINK_GONE, ours=True)
+"""What a deleted link leaves behind. Nothing that is still heard of the refresh says it better."""
+
+_MOST_GROWTH: Final = 30
 
 
 @attrs.frozen(kw_only=True)
@@ -48,15 +54,16 @@ def advance(
     an earlier attempt is kept there and changes nothing else. An event that adds nothing gives the same intent
     back. Raises `ImpossibleEventError` for an event that cannot happen in this status.
     """
+    if attempt is not None and attempt != intent.attempt.number:
+        return Transition(intent=_keep_for_past(intent, event, attempt, policy))
     targets = TABLE[intent.status].get(type(event))
     if targets is None:
         msg = f"intent {intent.id}: {type(event).__name__} cannot happen while {intent.status.value}"
         raise ImpossibleEventError(msg)
-    if attempt is not None and attempt != intent.attempt.number:
-        return Transition(intent=_keep_for_past(intent, event, attempt, policy))
     transition = _next(intent, event, now, policy)
     if transition.intent.status not in targets:
-        msg = f"intent {intent.id}: {type(event).__name__} led from {intent.status.value} to {transition.intent.status.value}"
+        led = f"led from {intent.status.value} to {transition.intent.status.value}"
+        msg = f"intent {intent.id}: {type(event).__name__} {led}"
         raise ImpossibleEventError(msg)
     if transition.intent == intent:
         return transition
@@ -65,13 +72,12 @@ def advance(
 
 def _next(intent: RefreshIntent, event: ev.Event, now: datetime, policy: Policy) -> Transition:
     match event:
-        case ev.WokeUp(purpose=purpose):
-            return _wake(intent, purpose, now, policy)
+        case ev.WokeUp():
+            return _wake(intent, now, policy)
         case ev.CancelRequested():
             return _stop(intent, Over(status=Status.CANCELED), now, policy)
         case ev.LinkLost() if not intent.status.terminal:
-            gone = Failure(reason=Reason.LINK_GONE, ours=True)
-            return _stop(intent, Over(status=Status.FAILED, failure=gone), now, policy)
+            return _stop(intent, Over(status=Status.FAILED, failure=LINK_GONE), now, policy)
         case ev.ReadFinished() if intent.status in (Status.IN_PROGRESS, Status.REQUIRES_MFA):
             return _after_read(intent, event, now, policy)
         case ev.CreateUnclear() if intent.status is Status.REQUESTED:
@@ -88,14 +94,15 @@ def _next(intent: RefreshIntent, event: ev.Event, now: datetime, policy: Policy)
 def _learn(attempt: Attempt, event: ev.Event, timing: Timing) -> Attempt:
     match event:
         case ev.RefreshStarted():
-            return _start(attempt, event)
-        case ev.CreateRefused(failure=failure):
-            kind = EndKind.REJECTED if failure.reason in _REJECTIONS else EndKind.FAILED
-            return (
-                attempt
-                if attempt.started
-                else with_end(attempt, End(kind=kind, failure=failure, refused=True))
+            return with_start(
+                attempt,
+                refresh_id=event.refresh_id,
+                expected=event.expected,
+                started_at=event.started_at,
+                adopted=event.adopted,
             )
+        case ev.CreateRefused(failure=failure):
+            return with_refusal(attempt, failure)
         case ev.PromptOffered(prompt=prompt):
             return with_prompt(
                 attempt,
@@ -105,16 +112,14 @@ def _learn(attempt: Attempt, event: ev.Event, timing: Timing) -> Attempt:
             return with_answer(attempt, prompt_id)
         case ev.AccountReported(result=result):
             return with_result(attempt, result)
-        case ev.RefreshSucceeded(new_movements=new_movements):
-            return with_end(attempt, End(kind=EndKind.SUCCEEDED, new_movements=new_movements))
-        case ev.RefreshFailed(failure=failure):
-            return with_end(attempt, End(kind=EndKind.FAILED, failure=failure))
-        case ev.RefreshRejected(failure=failure):
-            return with_end(attempt, End(kind=EndKind.REJECTED, failure=failure))
-        case ev.RefreshCanceled():
-            return with_end(attempt, End(kind=EndKind.CANCELED))
-        case ev.RefreshVanished():
-            return with_end(attempt, End(kind=EndKind.VANISHED))
+        case (
+            ev.RefreshSucceeded()
+            | ev.RefreshFailed()
+            | ev.RefreshRejected()
+            | ev.RefreshCanceled()
+            | ev.RefreshVanished()
+        ):
+            return with_end(attempt, _end_of(event))
         case (
             ev.RefreshProgressed()
             | ev.ReadFinished()
@@ -126,29 +131,18 @@ def _learn(attempt: Attempt, event: ev.Event, timing: Timing) -> Attempt:
             return attempt
 
 
-_REJECTIONS: Final = frozenset(
-    {
-        Reason.CREDENTIALS_REJECTED,
-        Reason.CREDENTIALS_UNCONFIRMED,
-        Reason.CREDENTIALS_LOCKED,
-        Reason.MFA_REJECTED,
-    }
-)
-
-
-def _start(attempt: Attempt, event: ev.RefreshStarted) -> Attempt:
-    if attempt.started:
-        return attempt
-    refused = attempt.end is not None and attempt.end.refused
-    return attrs.evolve(
-        attempt,
-        started=True,
-        refresh_id=event.refresh_id,
-        expected=None if event.expected is None else tuple(sorted(set(event.expected))),
-        started_at=event.started_at,
-        adopted=event.adopted,
-        end=None if refused else attempt.end,
-    )
+def _end_of(event: ev.RefreshEnded) -> End:
+    match event:
+        case ev.RefreshSucceeded(new_movements=new_movements):
+            return End(kind=EndKind.SUCCEEDED, new_movements=new_movements)
+        case ev.RefreshFailed(failure=failure):
+            return End(kind=EndKind.FAILED, failure=failure)
+        case ev.RefreshRejected(failure=failure):
+            return End(kind=EndKind.REJECTED, failure=failure)
+        case ev.RefreshCanceled():
+            return End(kind=EndKind.CANCELED)
+        case ev.RefreshVanished():
+            return End(kind=EndKind.VANISHED)
 
 
 def _keep_for_past(intent: RefreshIntent, event: ev.Event, number: int, policy: Policy) -> RefreshIntent:
@@ -166,12 +160,14 @@ def _judge(intent: RefreshIntent, event: ev.Event, now: datetime, policy: Policy
     attempt = intent.attempt
     if intent.status.terminal:
         return _afterwards(intent, event, policy)
-    refused = attempt.end is not None and attempt.end.refused
-    if not attempt.started and not refused:
+    if attempt.refusal is not None:
+        rejected = attempt.refusal.reason in REJECTIONS
+        refused = Over(status=Status.REJECTED if rejected else Status.FAILED, failure=attempt.refusal)
+        return _stop(intent, refused, now, policy)
+    if not attempt.started:
         return Transition(intent=intent)
-    verdict = policy.joint.by_evidence(attempt) if refused else policy.joint.judge(attempt)
-    match verdict:
-        case Over():
+    match policy.joint.judge(attempt):
+        case Over() as verdict:
             return _stop(intent, verdict, now, policy)
         case NotYet(confirm=confirm):
             effects = (_read(attempt),) if confirm else ()
@@ -181,12 +177,12 @@ def _judge(intent: RefreshIntent, event: ev.Event, now: datetime, policy: Policy
 def _afterwards(intent: RefreshIntent, event: ev.Event, policy: Policy) -> Transition:
     """Terminal is absorbing for the status; a late fact may still say better why, or need a cancel."""
     attempt = intent.attempt
-    if isinstance(event, ev.RefreshStarted) and intent.status is Status.CANCELED:
+    if isinstance(event, ev.RefreshStarted) and intent.status is Status.CANCELED and attempt.end is None:
         return Transition(intent=intent, effects=_cancel(attempt, policy))
-    if attempt.end is not None or attempt.accounts:
-        evidence = policy.joint.by_evidence(attempt)
-        if evidence.status is intent.status:
-            return Transition(intent=attrs.evolve(intent, failure=evidence.failure))
+    verdict = policy.joint.judge(attempt)
+    gone_or_refused = intent.failure == LINK_GONE or attempt.refusal is not None
+    if isinstance(verdict, Over) and verdict.status is intent.status and not gone_or_refused:
+        return Transition(intent=attrs.evolve(intent, failure=verdict.failure))
     return Transition(intent=intent)
 
 
@@ -195,8 +191,7 @@ def _stop(intent: RefreshIntent, over: Over, now: datetime, policy: Policy) -> T
     if over.status in (Status.FAILED, Status.REJECTED) and over.failure is not None:
         match decide(intent, over.failure, now=now, policy=policy):
             case TryAgain(at=at):
-                waiting = intent.status is Status.BACKING_OFF and intent.wake is not None
-                wake = intent.wake if waiting else WakeUp(at=at, purpose=WakePurpose.BACKOFF)
+                wake = WakeUp(at=at, purpose=WakePurpose.BACKOFF)
                 return Transition(
                     intent=attrs.evolve(intent, status=Status.BACKING_OFF, failure=over.failure, wake=wake)
                 )
@@ -240,12 +235,12 @@ def deadline_of(attempt: Attempt, timing: Timing) -> datetime:
 # --- time and answers ------------------------------------------------------------------------------------
 
 
-def _wake(intent: RefreshIntent, purpose: WakePurpose, now: datetime, policy: Policy) -> Transition:
+def _wake(intent: RefreshIntent, now: datetime, policy: Policy) -> Transition:
     attempt, timing = intent.attempt, policy.timing
     match intent.status:
         case Status.REQUESTED:
             if now >= deadline_of(attempt, timing):
-                return _stop(intent, Over(status=Status.LOST, failure=NO_ANSWER), now, policy)
+                return _stop(intent, policy.joint.by_evidence(attempt), now, policy)
             # The lease: if this worker dies before the answer is stored, another asks again with the same key.
             asked = attrs.evolve(intent, wake=WakeUp(at=now + timing.unclear, purpose=WakePurpose.CREATE))
             again = attempt.unclear > 0 or intent.version > 0
@@ -261,7 +256,7 @@ def _wake(intent: RefreshIntent, purpose: WakePurpose, now: datetime, policy: Po
             )
             return Transition(intent=begun, effects=(_create(begun.attempt),))
         case _:
-            due = attrs.evolve(attempt, read_at=now + _poll_wait(attempt.reads, timing))
+            due = attrs.evolve(attempt, read_at=now + _grown(timing.first_poll, attempt.reads, timing))
             return Transition(
                 intent=_go_on(attrs.evolve(intent, attempt=due), now, policy), effects=(_read(attempt),)
             )
@@ -272,8 +267,8 @@ def _after_unclear(
 ) -> Transition:
     attempt, timing = intent.attempt, policy.timing
     if now >= deadline_of(attempt, timing):
-        return _stop(intent, Over(status=Status.LOST, failure=NO_ANSWER), now, policy)
-    wait = min(timing.unclear * timing.poll_factor**attempt.unclear, timing.longest_poll)
+        return _stop(intent, policy.joint.by_evidence(attempt), now, policy)
+    wait = _grown(timing.unclear, attempt.unclear, timing)
     unclear = attempt.unclear + 1
     replays = event.answered and policy.new_key_after_answer
     key = key_of(intent.id, attempt.number, unclear) if replays else attempt.key
@@ -289,22 +284,23 @@ def _after_unclear(
 def _after_read(intent: RefreshIntent, event: ev.ReadFinished, now: datetime, policy: Policy) -> Transition:
     timing = policy.timing
     reads = intent.attempt.reads + 1
-    wait = now + _poll_wait(reads, timing)
+    wait = now + _grown(timing.first_poll, reads, timing)
     told = event.failure.not_before if event.failure is not None else None
     attempt = attrs.evolve(intent.attempt, reads=reads, read_at=max(wait, told or wait))
     read = attrs.evolve(intent, attempt=attempt)
     prompt = attempt.open_prompt
-    if event.failure is None and prompt is not None and prompt.expires_at is not None:
-        if now >= prompt.expires_at + timing.prompt_margin:
-            expired = Failure(reason=Reason.MFA_EXPIRED, ours=True)
-            return _stop(read, Over(status=Status.FAILED, failure=expired), now, policy)
+    ends_at = None if prompt is None else prompt.expires_at
+    if event.failure is None and ends_at is not None and now >= ends_at + timing.prompt_margin:
+        expired = Failure(reason=Reason.MFA_EXPIRED, ours=True)
+        return _stop(read, Over(status=Status.FAILED, failure=expired), now, policy)
     if now >= deadline_of(attempt, timing):
         return _stop(read, policy.joint.by_evidence(attempt), now, policy)
     return Transition(intent=_go_on(read, now, policy))
 
 
-def _poll_wait(reads: int, timing: Timing) -> timedelta:
-    return min(timing.first_poll * timing.poll_factor**reads, timing.longest_poll)
+def _grown(first: timedelta, times: int, timing: Timing) -> timedelta:
+    # Beyond some 40 doublings a timedelta overflows, long after the longest wait is reached.
+    return min(first * timing.poll_factor ** min(times, _MOST_GROWTH), timing.longest_poll)
 
 
 # --- effects ---------------------------------------------------------------------------------------------

@@ -101,11 +101,10 @@ _END_WEIGHT: Final = {kind: weight for weight, kind in enumerate(reversed(EndKin
 
 @attrs.frozen(kw_only=True)
 class End:
-    """How the attempt ended as a whole. ``refused`` means at its create: nothing ever ran."""
+    """How the attempt ended as a whole."""
 
     kind: EndKind
     failure: Failure | None = None
-    refused: bool = False
     new_movements: int | None = None
 
     def _weight(self) -> tuple[int, str]:
@@ -132,6 +131,8 @@ class Attempt:
     prompts: tuple[Prompt, ...] = ()
     answered: tuple[PromptId, ...] = ()
     end: End | None = None
+    refusal: Failure | None = None
+    """Why the provider refused the create; gone once something has started all the same."""
     failure: Failure | None = None
     """Why it did not do, once the next attempt has begun."""
     unclear: int = 0
@@ -147,9 +148,19 @@ class Attempt:
 
     @property
     def open_prompt(self) -> Prompt | None:
-        """The prompt that waits for the person: the latest one not answered."""
-        waiting = [prompt for prompt in self.prompts if prompt.id not in self.answered]
-        return waiting[-1] if waiting else None
+        """The prompt that waits for the person: the latest, unless it was answered.
+
+        An account's result that came after it answers it too: the bank has let the person in.
+        """
+        if not self.prompts or self.prompts[-1].id in self.answered:
+            return None
+        prompt = self.prompts[-1]
+        let_in = (result for result in self.accounts if result.status is not AccountStatus.VANISHED)
+        return None if any(result.reported_at > prompt.offered_at for result in let_in) else prompt
+
+    def covers(self, result: AccountResult) -> bool:
+        """Whether a result can be this attempt's. Until its start is known, any can; then no hint older than it."""
+        return result.read or not self.started or result.reported_at >= self.since
 
     def result_of(self, account_id: AccountId) -> AccountResult | None:
         """The result of one account, if it has reported."""
@@ -160,8 +171,38 @@ class Attempt:
         return tuple(result for result in self.accounts if result.status is status)
 
 
+def with_start(
+    attempt: Attempt,
+    *,
+    refresh_id: RefreshId | None,
+    expected: Iterable[AccountId] | None,
+    started_at: datetime | None,
+    adopted: bool,
+) -> Attempt:
+    """Add that it runs at the provider: the first telling counts, and a refusal of the same create no more."""
+    if attempt.started:
+        return attempt
+    started = attrs.evolve(
+        attempt,
+        started=True,
+        refresh_id=refresh_id,
+        expected=None if expected is None else tuple(sorted(set(expected))),
+        started_at=started_at,
+        adopted=adopted,
+        refusal=None,
+    )
+    return attrs.evolve(started, accounts=tuple(filter(started.covers, started.accounts)))
+
+
+def with_refusal(attempt: Attempt, failure: Failure) -> Attempt:
+    """Add that the create was refused: the first telling counts, and none once something has started."""
+    return attempt if attempt.started or attempt.refusal else attrs.evolve(attempt, refusal=failure)
+
+
 def with_result(attempt: Attempt, result: AccountResult) -> Attempt:
     """Add one account's result: a read beats a hint, then the later, then the worse."""
+    if not attempt.covers(result):
+        return attempt
     known = attempt.result_of(result.account_id)
     best = result if known is None else max(known, result, key=AccountResult._weight)  # noqa: SLF001
     others = (other for other in attempt.accounts if other.account_id != result.account_id)
@@ -174,7 +215,7 @@ def with_prompt(attempt: Attempt, prompt: Prompt) -> Attempt:
     first = min((*same, prompt), key=lambda item: (item.offered_at, repr(item)))
     others = (known for known in attempt.prompts if known.id != prompt.id)
     return attrs.evolve(
-        attempt, prompts=_sorted_by((*others, first), lambda item: (item.offered_at.isoformat(), item.id))
+        attempt, prompts=_sorted_by((*others, first), lambda item: (item.offered_at, item.id))
     )
 
 

@@ -146,17 +146,12 @@ class RefreshVanished:
     """The provider does not know the refresh (any more)."""
 
 
-ProviderEvent: TypeAlias = (
-    RefreshProgressed
-    | PromptOffered
-    | PromptAnswered
-    | AccountReported
-    | RefreshSucceeded
-    | RefreshFailed
-    | RefreshRejected
-    | RefreshCanceled
-    | RefreshVanished
+RefreshEnded: TypeAlias = (
+    RefreshSucceeded | RefreshFailed | RefreshRejected | RefreshCanceled | RefreshVanished
 )
+"""The words for the whole."""
+
+ProviderEvent: TypeAlias = RefreshProgressed | PromptOffered | PromptAnswered | AccountReported | RefreshEnded
 """What a plugin may say of an attempt, from a delivery or from a read."""
 
 OwnEvent: TypeAlias = (

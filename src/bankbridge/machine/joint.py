@@ -1,6 +1,6 @@
 """The joint rule: when an attempt is over, and how, given what has been reported. A policy object."""
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from typing import Final, Protocol, TypeAlias
 
 import attrs
@@ -50,6 +50,9 @@ _END_STATUS: Final = {
 
 _WHOLE: Final = (EndKind.SUCCEEDED, EndKind.CANCELED)
 
+# Not *link gone*: the link is there, and connecting it again brings accounts back.
+_EMPTY: Final = Failure(reason=Reason.LINK_EXPIRED, message="every account of the link vanished", ours=True)
+
 NO_ANSWER: Final = Failure(reason=Reason.NO_ANSWER, ours=True)
 
 
@@ -58,8 +61,8 @@ class OneWord:
     """For providers that end a refresh with one word for the link (Rail)."""
 
     def judge(self, attempt: Attempt) -> Verdict:
-        """Over when the word is spoken."""
-        if attempt.end is None:
+        """Over when the word is spoken. That the provider doesn't know it (yet, any more) is no word."""
+        if attempt.end is None or attempt.end.kind is EndKind.VANISHED:
             return NotYet()
         return self.by_evidence(attempt)
 
@@ -91,9 +94,10 @@ class EveryAccount:
             case None:
                 return NotYet(confirm=everyone)
             # A failure of the whole says nothing of the accounts that still owe their result.
-            case End(refused=False, kind=EndKind.FAILED | EndKind.REJECTED) if (
-                attempt.expected and not everyone
-            ):
+            case End(kind=EndKind.FAILED | EndKind.REJECTED) if attempt.expected and not everyone:
+                return NotYet()
+            # A refresh that isn't known there can't be confirmed; it may be known in a moment.
+            case End(kind=EndKind.VANISHED) if not everyone:
                 return NotYet()
             case _:
                 return self.by_evidence(attempt)
@@ -101,7 +105,7 @@ class EveryAccount:
     def by_evidence(self, attempt: Attempt) -> Over:
         """What is known counts: some fresh accounts make *partial* even when others never reported."""
         end = attempt.end if attempt.end is not None and attempt.end.kind is not EndKind.VANISHED else None
-        if end is not None and (end.refused or end.kind in _WHOLE):
+        if end is not None and end.kind in _WHOLE:
             return Over(status=_END_STATUS[end.kind], failure=blame(end.failure, attempt))
         vanished = {result.account_id for result in attempt.having(AccountStatus.VANISHED)}
         awaited = set(attempt.expected or ()) - vanished
@@ -117,7 +121,7 @@ class EveryAccount:
             rejected = any(result.account_id in awaited for result in attempt.having(AccountStatus.REJECTED))
             return Over(status=Status.REJECTED if rejected else Status.FAILED, failure=failure)
         if vanished and not awaited:
-            return Over(status=Status.FAILED, failure=Failure(reason=Reason.LINK_GONE, ours=True))
+            return Over(status=Status.FAILED, failure=_EMPTY)
         return Over(status=Status.LOST, failure=NO_ANSWER)
 
 
@@ -132,7 +136,7 @@ def blame(failure: Failure | None, attempt: Attempt) -> Failure | None:
     return failure
 
 
-def _worst_failure(attempt: Attempt, awaited: Set[AccountId]) -> Failure | None:
+def _worst_failure(attempt: Attempt, awaited: AbstractSet[AccountId]) -> Failure | None:
     """A rejection's failure before a failure's; among equals the first account's, so that order can't matter."""
     results = (*attempt.having(AccountStatus.REJECTED), *attempt.having(AccountStatus.FAILED))
     failures = (result.failure for result in results if result.account_id in awaited)

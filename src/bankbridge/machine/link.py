@@ -10,9 +10,9 @@ import attrs
 
 from bankbridge.machine.intent import RefreshIntent
 from bankbridge.machine.policy import Policy
-from bankbridge.machine.status import Status
+from bankbridge.machine.status import TERMINAL, Status
 from bankbridge.words.ids import AccountId, ConnectionName, LinkId
-from bankbridge.words.reasons import Actor, Failure, Reason
+from bankbridge.words.reasons import REJECTIONS, Actor, Failure, Reason
 
 
 class LinkStatus(enum.Enum):
@@ -54,6 +54,8 @@ class Link:
     abandoned_prompts: int = 0
     cooldown_until: datetime | None = None
     refreshed_at: datetime | None = None
+    status_at: datetime | None = None
+    """When what the status follows from happened: an older event says nothing of it any more."""
     version: int = 0
 
 
@@ -123,12 +125,18 @@ LINK_TABLE: Final[Mapping[type[LinkEvent], LinkStatus]] = MappingProxyType(
 """The status a link event leads to from anywhere but ``deleted``; the others change no status."""
 
 
-def observe(link: Link, event: LinkEvent, *, now: datetime) -> Link:
-    """What one link event means to ``link``. Telling it twice changes nothing more, except a new connection."""
-    if link.status is LinkStatus.DELETED:
+def observe(link: Link, event: LinkEvent, *, now: datetime, occurred_at: datetime | None = None) -> Link:
+    """What one link event means to ``link``. Telling it twice changes nothing more, except a new connection.
+
+    ``occurred_at`` is the provider's time of the event, ``now`` where it says none. An event that is older than
+    what the link's status follows from comes too late to change it.
+    """
+    at = occurred_at or now
+    late = link.status_at is not None and at < link.status_at and not isinstance(event, LinkDeleted)
+    if link.status is LinkStatus.DELETED or (late and type(event) in LINK_TABLE):
         return link
-    link = attrs.evolve(link, status=LINK_TABLE.get(type(event), link.status))
-    known = link.accounts or ()
+    if type(event) in LINK_TABLE:
+        link = attrs.evolve(link, status=LINK_TABLE[type(event)], status_at=at)
     match event:
         case LinkConnected():
             return attrs.evolve(
@@ -138,23 +146,15 @@ def observe(link: Link, event: LinkEvent, *, now: datetime) -> Link:
                 abandoned_prompts=0,
             )
         case LinkRefreshed():
-            return attrs.evolve(link, refreshed_at=max(now, link.refreshed_at or now))
-        case AccountAppeared(account_id=account_id):
-            return attrs.evolve(link, accounts=tuple(sorted({*known, account_id})))
-        case AccountVanished(account_id=account_id):
-            return attrs.evolve(link, accounts=tuple(account for account in known if account != account_id))
-        case LinkExpired() | CredentialsChanged() | LinkDeleted():
+            return attrs.evolve(link, refreshed_at=max(at, link.refreshed_at or at))
+        # Before the first look nobody knows the others, and one account must not pass for all of them.
+        case AccountAppeared(account_id=account_id) if link.accounts is not None:
+            return attrs.evolve(link, accounts=tuple(sorted({*link.accounts, account_id})))
+        case AccountVanished(account_id=account_id) if link.accounts is not None:
+            return attrs.evolve(link, accounts=tuple(sorted({*link.accounts} - {account_id})))
+        case AccountAppeared() | AccountVanished() | LinkExpired() | CredentialsChanged() | LinkDeleted():
             return link
 
-
-_REFUSED_LOGIN: Final = frozenset(
-    {
-        Reason.CREDENTIALS_REJECTED,
-        Reason.CREDENTIALS_UNCONFIRMED,
-        Reason.CREDENTIALS_LOCKED,
-        Reason.MFA_REJECTED,
-    }
-)
 
 _STATUS_AFTER: Final[Mapping[Reason, LinkStatus]] = MappingProxyType(
     {
@@ -166,46 +166,58 @@ _STATUS_AFTER: Final[Mapping[Reason, LinkStatus]] = MappingProxyType(
 )
 
 
+_GOOD: Final = frozenset({Status.SUCCEEDED, Status.PARTIAL})
+_SETTLED: Final = TERMINAL | {Status.BACKING_OFF}
+
+
 def account_for(
     link: Link, before: RefreshIntent, after: RefreshIntent, *, now: datetime, policy: Policy
 ) -> Link:
-    """Write an attempt's end into its link: budgets, cooldown, status. To be stored with the intent, at once."""
-    over = after.status.terminal or after.status is Status.BACKING_OFF
-    if (
-        not over
-        or before.status.terminal
-        or before.status is Status.BACKING_OFF
-        or link.status is LinkStatus.DELETED
-    ):
+    """Write an attempt's end into its link: budgets, cooldown, status. To be stored with the intent, at once.
+
+    An attempt counts once. What is learnt of it after its end only puts right what was written.
+    """
+    if link.status is LinkStatus.DELETED or after.status not in _SETTLED:
         return link
-    if after.status in (Status.SUCCEEDED, Status.PARTIAL):
+    if after.status in _GOOD:
+        if before.status in _GOOD:
+            return link
         # Whether a partial success starts the provider's cooldown is not documented; waiting is safe.
         cooldown = policy.cooldowns.get(after.scope)
         return attrs.evolve(
             link,
             status=LinkStatus.ACTIVE,
+            status_at=now,
             refused_logins=0,
             abandoned_prompts=0,
             cooldown_until=None if cooldown is None else now + cooldown,
             refreshed_at=now,
         )
-    if after.failure is None:
+    was, reason = _reason_of(before), _reason_of(after)
+    if reason is None or reason is was:
         return link
-    reason = after.failure.reason
-    spent_login = reason in _REFUSED_LOGIN and not (
-        after.attempt.end is not None and after.attempt.end.refused
-    )
+    taken_back = was is not None and link.status is _STATUS_AFTER.get(was)
+    status = _STATUS_AFTER.get(reason, LinkStatus.ACTIVE if taken_back else link.status)
+    logged_in = after.attempt.refusal is None
+    refused = (reason in REJECTIONS) - (was in REJECTIONS) if logged_in else 0
+    abandoned = (reason is Reason.MFA_EXPIRED) - (was is Reason.MFA_EXPIRED)
     return attrs.evolve(
         link,
-        status=_STATUS_AFTER.get(reason, link.status),
-        refused_logins=link.refused_logins + spent_login,
-        abandoned_prompts=link.abandoned_prompts + (reason is Reason.MFA_EXPIRED),
+        status=status,
+        status_at=link.status_at if status is link.status else now,
+        refused_logins=max(0, link.refused_logins + refused),
+        abandoned_prompts=max(0, link.abandoned_prompts + abandoned),
     )
+
+
+def _reason_of(intent: RefreshIntent) -> Reason | None:
+    """Why its attempt did not do, once that is settled."""
+    return intent.failure.reason if intent.failure is not None and intent.status in _SETTLED else None
 
 
 @attrs.frozen(kw_only=True)
 class Blocker:
-    """One thing that stands against a refresh now: why, until when (``None``: until somebody acts), and who lifts it."""
+    """One thing that stands against a refresh now: why, who lifts it, and until when (``None``: until they do)."""
 
     failure: Failure
     until: datetime | None = None

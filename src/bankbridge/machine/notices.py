@@ -117,12 +117,15 @@ def _attempt_meant(intent: RefreshIntent, notice: Notice, timing: Timing) -> int
                 return attempt.number
         return Why.ANOTHER_REFRESH
     attempt = intent.attempt
-    if notice.occurred_at is not None and notice.occurred_at < attempt.since:
+    # Until its start is known, so is not when it began: the start will sort out what was older.
+    if attempt.started and notice.occurred_at is not None and notice.occurred_at < attempt.since:
         return Why.BEFORE_THE_ATTEMPT
     if intent.status is Status.BACKING_OFF:
         return Why.NOT_RUNNING
-    if intent.status.terminal and (
-        notice.occurred_at is None or notice.occurred_at > deadline_of(attempt, timing)
-    ):
-        return Why.NOT_RUNNING
+    if intent.status.terminal:
+        # What the provider itself has ended says nothing more; otherwise it may still be at it.
+        ended = intent.ended_at if attempt.end is not None else None
+        until = ended or deadline_of(attempt, timing)
+        if notice.occurred_at is None or notice.occurred_at > until:
+            return Why.NOT_RUNNING
     return attempt.number

@@ -162,7 +162,8 @@ def outcome_of(intent: RefreshIntent, known_accounts: tuple[AccountId, ...] = ()
     """
     attempt = intent.attempt
     fresh = _fresh(intent, known_accounts)
-    stale = tuple(account for account in attempt.expected or () if account not in fresh)
+    gone = {result.account_id for result in attempt.having(AccountStatus.VANISHED)}
+    stale = tuple(account for account in attempt.expected or () if account not in {*fresh, *gone})
     step, then = _steps(intent, fresh)
     return Outcome(
         intent_id=intent.id,
@@ -188,7 +189,8 @@ def _fresh(intent: RefreshIntent, known_accounts: tuple[AccountId, ...]) -> tupl
         accounts.update(result.account_id for result in attempt.having(AccountStatus.SUCCEEDED))
         if attempt.end is not None and attempt.end.kind is EndKind.SUCCEEDED:
             accounts.update(attempt.expected or known_accounts)
-    return tuple(sorted(accounts))
+    gone = {result.account_id for result in intent.attempt.having(AccountStatus.VANISHED)}
+    return tuple(sorted(accounts - gone))
 
 
 def _steps(intent: RefreshIntent, fresh: tuple[AccountId, ...]) -> tuple[NextStep, NextStep]:

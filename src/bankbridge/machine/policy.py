@@ -103,8 +103,8 @@ class Policy:
     retry: Mapping[Reason, Rule] = RETRY_TABLE
     most_attempts: int = 5
     jitter: float = 0.1
-    joint: JointRule = OneWord()
-    timing: Timing = Timing()
+    joint: JointRule = attrs.field(factory=OneWord)
+    timing: Timing = attrs.field(factory=Timing)
     cooldowns: Mapping[Scope, timedelta] = attrs.field(factory=lambda: MappingProxyType({}))
     can_cancel: bool = False
     new_key_after_answer: bool = False
@@ -130,7 +130,8 @@ Decision: TypeAlias = TryAgain | GiveUp
 def decide(intent: RefreshIntent, failure: Failure, *, now: datetime, policy: Policy) -> Decision:
     """Whether the intent tries again by itself after ``failure`` of its current attempt, and when.
 
-    The provider's ``not_before`` is never undercut. The jitter follows from the intent and the attempt, so the
+    The provider's ``not_before`` is never undercut, and a wait that has begun stays as it is. Where nobody is
+    there to answer, no second prompt is provoked. The jitter follows from the intent and the attempt, so the
     same story always gets the same times, and different links never wake in step.
     """
     rule = policy.retry[failure.reason]
@@ -139,6 +140,10 @@ def decide(intent: RefreshIntent, failure: Failure, *, now: datetime, policy: Po
     spent = sum(policy.retry[reason].spends for reason in before) + rule.spends
     if (rule.times is not None and same >= rule.times) or spent >= policy.most_attempts:
         return GiveUp()
+    if not intent.attended and any(attempt.prompts for attempt in (*intent.past, intent.attempt)):
+        return GiveUp()
+    if intent.wake is not None and intent.failure is not None and intent.failure.reason is failure.reason:
+        return TryAgain(at=max(intent.wake.at, failure.not_before or intent.wake.at))
     wait = rule.waits[min(same, len(rule.waits) - 1)] if rule.waits else timedelta(0)
     if rule.after_cooldown and failure.not_before is None:
         # No provider says when its clock started, so the whole cooldown from now is the only safe wait.

@@ -70,8 +70,8 @@ _ENDED: Final = (Status.SUCCEEDED, Status.PARTIAL, Status.FAILED, Status.REJECTE
 _REQUESTED: Final[Mapping[type[Event], tuple[Status, ...]]] = {
     RefreshStarted: (*_RUNNING, *_ENDED, Status.CANCELED),
     CreateRefused: (Status.BACKING_OFF, Status.FAILED, Status.REJECTED),
-    CreateUnclear: (Status.REQUESTED, Status.LOST),
-    WokeUp: (Status.REQUESTED, Status.LOST),
+    CreateUnclear: (Status.REQUESTED, *_ENDED, Status.CANCELED, Status.LOST),
+    WokeUp: (Status.REQUESTED, *_ENDED, Status.CANCELED, Status.LOST),
     CancelRequested: (Status.CANCELED,),
     LinkLost: (Status.FAILED,),
     RefreshProgressed: (Status.REQUESTED,),
@@ -82,6 +82,7 @@ _REQUESTED: Final[Mapping[type[Event], tuple[Status, ...]]] = {
     RefreshFailed: (Status.REQUESTED,),
     RefreshRejected: (Status.REQUESTED,),
     RefreshCanceled: (Status.REQUESTED,),
+    RefreshVanished: (Status.REQUESTED,),
 }
 
 _AT_WORK: Final[Mapping[type[Event], tuple[Status, ...]]] = {
@@ -99,26 +100,26 @@ _AT_WORK: Final[Mapping[type[Event], tuple[Status, ...]]] = {
     RefreshFailed: (*_RUNNING, *_ENDED),
     RefreshRejected: (*_RUNNING, *_ENDED),
     RefreshCanceled: (Status.CANCELED,),
-    RefreshVanished: (*_ENDED, Status.LOST),
+    RefreshVanished: (*_RUNNING, *_ENDED),
     ReadFinished: (*_RUNNING, *_ENDED, Status.LOST),
 }
 
 # The attempt is over; what still arrives for it is kept, a success is a success, a rejection stops the retries.
 _BETWEEN_ATTEMPTS: Final[Mapping[type[Event], tuple[Status, ...]]] = {
-    RefreshStarted: (Status.BACKING_OFF, *_RUNNING),  # a start beats a refusal of the same create
+    RefreshStarted: (*_RUNNING, *_ENDED, Status.CANCELED),  # a start beats a refusal of the same create
     CreateRefused: (Status.BACKING_OFF,),
     CreateUnclear: (Status.BACKING_OFF,),
     WokeUp: (Status.REQUESTED,),
     CancelRequested: (Status.CANCELED,),
     LinkLost: (Status.FAILED,),
     RefreshProgressed: (Status.BACKING_OFF,),
-    PromptOffered: (Status.BACKING_OFF, Status.REJECTED),
+    PromptOffered: (Status.BACKING_OFF, Status.FAILED, Status.REJECTED),
     PromptAnswered: (Status.BACKING_OFF,),
     AccountReported: _ENDED,
     RefreshSucceeded: _ENDED,
     RefreshFailed: _ENDED,
     RefreshRejected: _ENDED,
-    RefreshCanceled: (Status.BACKING_OFF,),
+    RefreshCanceled: (Status.BACKING_OFF, Status.CANCELED),
     RefreshVanished: (Status.BACKING_OFF,),
     ReadFinished: (Status.BACKING_OFF,),
 }

@@ -12,32 +12,13 @@ _USUAL_EXPONENT: Final = 2
 
 # ISO 4217 minor units, where they are not two.
 _EXPONENTS: Final = {
-    **dict.fromkeys(
-        # fmt: off
-        (
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "UYI",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ),
-        # fmt: on
-        0,
-    ),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-    **dict.fromkeys(("CLF", "UYW"), 4),
+    currency: exponent
+    for exponent, currencies in (
+        (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"),
+        (3, "BHD IQD JOD KWD LYD OMR TND"),
+        (4, "CLF UYW"),
+    )
+    for currency in currencies.split()
 }
 
 # The default context rounds after 28 digits; an amount must not depend on it.
@@ -50,7 +31,7 @@ def exponent_of(currency: str) -> int:
     Raises `MoneyError` for a code that is not three capital letters: such a currency (points, miles, a
     URL) has no known exponent, so say it in ``Money(exponent=...)``.
     """
-    if len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper():  # noqa: PLR2004 (ISO 4217 codes have three letters)
+    if len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper():
         return _EXPONENTS.get(currency, _USUAL_EXPONENT)
     msg = f"currency {currency!r}: not an ISO 4217 code, so its exponent must be given"
     raise MoneyError(msg)
@@ -81,18 +62,22 @@ class Money:
     @property
     def decimal(self) -> Decimal:
         """The amount in major units, exactly: ``Money(-1050, "USD").decimal == Decimal("-10.50")``."""
-        return _EXACT.scaleb(Decimal(self.minor), -self.exponent)
+        sign, digits, _ = Decimal(self.minor).as_tuple()
+        return Decimal((sign, digits, -self.exponent))
 
     @classmethod
     def from_decimal(cls, amount: Decimal, currency: str) -> "Money":
-        """Make money from major units. Raises `MoneyError` when the currency has fewer digits than ``amount``."""
+        """Make money from major units.
+
+        Raises `MoneyError` when the currency has fewer digits than ``amount``, or when that is no finite Decimal.
+        """
         exponent = exponent_of(currency)
         try:
-            minor = _EXACT.to_integral_exact(_EXACT.scaleb(amount, exponent))
-        except decimal.DecimalException:
-            msg = f"amount {amount}: {currency} has {exponent} digits after the point"
+            minor = int(_EXACT.to_integral_exact(_EXACT.scaleb(amount, exponent)))
+        except (decimal.DecimalException, TypeError, ValueError, OverflowError):
+            msg = f"amount {amount!r}: must be a Decimal with at most {exponent} digits after the point"
             raise MoneyError(msg) from None
-        return cls(int(minor), currency, exponent)
+        return cls(minor, currency, exponent)
 
     def __str__(self) -> str:
         return f"{self.decimal:,f} {self.currency}"

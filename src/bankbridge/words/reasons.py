@@ -85,6 +85,17 @@ ACTORS: Final[Mapping[Reason, Actor]] = MappingProxyType(
 """Who can lift each reason."""
 
 
+REJECTIONS: Final = frozenset(
+    {
+        Reason.CREDENTIALS_REJECTED,
+        Reason.CREDENTIALS_UNCONFIRMED,
+        Reason.CREDENTIALS_LOCKED,
+        Reason.MFA_REJECTED,
+    }
+)
+"""The bank refused the person, as opposed to *it did not work*. Repeats can lock the login."""
+
+
 @attrs.frozen(kw_only=True)
 class Failure:
     """One failure, four things: our reason, the provider's own words, and (by the reason) who must act.
