@@ -122,8 +122,6 @@ class WebhookSender:
         copies = 0 if faults.lost else faults.copies
         waiting = [asyncio.get_running_loop().create_future() for _ in range(copies)]
         for first in waiting:
-            if not faults.delay:
-                self._enter()
             self._start(self._deliver(sending, body, first))
             first.add_done_callback(lambda _: _done_when_all_are(answered, waiting))
         _done_when_all_are(answered, waiting)
@@ -139,8 +137,6 @@ class WebhookSender:
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
-        self._in_flight = 0
-        self._idle.set()
         if self._client is not None:
             await self._client.aclose()
             self._client = None
@@ -162,28 +158,34 @@ class WebhookSender:
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
+        self._enter()
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: self._leave())
 
     async def _deliver(self, sending: Sending, body: bytes, first: asyncio.Future[None]) -> None:
-        if sending.faults.delay:
-            await self._clock.sleep(sending.faults.delay)
-            self._enter()
-        wait = self._schedule.first
-        for attempt in range(1, self._schedule.retries + 2):
-            if attempt > 1:
-                await self._clock.sleep(wait)
-                wait *= self._schedule.factor
-                self._enter()
-            try:
-                delivery = await self._try(sending, body, attempt)
-            finally:
-                self._leave()
+        try:
+            if sending.faults.delay:
+                await self._rest(sending.faults.delay)
+            is_taken = await self._try(sending, body, 1)
+        finally:
             if not first.done():
                 first.set_result(None)
-            if delivery.status is not None and 200 <= delivery.status < 300:
+        wait = self._schedule.first
+        for attempt in range(2, self._schedule.retries + 2):
+            if is_taken:
                 return
+            await self._rest(wait)
+            wait *= self._schedule.factor
+            is_taken = await self._try(sending, body, attempt)
 
-    async def _try(self, sending: Sending, body: bytes, attempt: int) -> Delivery:
+    async def _rest(self, wait: timedelta) -> None:
+        self._leave()
+        try:
+            await self._clock.sleep(wait)
+        finally:
+            self._enter()
+
+    async def _try(self, sending: Sending, body: bytes, attempt: int) -> bool:
         endpoint, at = sending.endpoint, self._clock.now()
         headers = {
             "content-type": "application/json",
@@ -200,7 +202,7 @@ class WebhookSender:
             event_id=sending.event_id, url=endpoint.url, attempt=attempt, status=status, at=at
         )
         sending.tries.append(delivery)
-        return delivery
+        return status is not None and 200 <= status < 300
 
     def _enter(self) -> None:
         self._in_flight += 1

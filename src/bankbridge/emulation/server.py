@@ -4,6 +4,7 @@ Errors: `PortInUseError` (yours: choose another port) and `ServerError` (the app
 """
 
 import asyncio
+import contextlib
 import errno
 import socket
 import threading
@@ -119,7 +120,9 @@ class _Uvicorn(uvicorn.Server):
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         try:
-            super().run(sockets)
+            # uvicorn means the process when it exits; here it is only a thread, and `Server.start` says why.
+            with contextlib.suppress(SystemExit):
+                super().run(sockets)
         finally:
             self.ready.set()
 

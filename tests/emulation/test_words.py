@@ -1,0 +1,21 @@
+import pytest
+
+from bankbridge.emulation import Script, UnknownWordError, check_word
+
+
+def test_the_last_word_of_a_script_repeats():
+    script = Script(["mfa", "fails", "succeeds"], ["succeeds", "fails", "mfa"])
+    assert [script.take() for _ in range(5)] == ["mfa", "fails", "succeeds", "succeeds", "succeeds"]
+    assert script.word == "succeeds"
+
+
+def test_an_unknown_word_names_the_nearest():
+    with pytest.raises(UnknownWordError, match="unknown script word 'suceeds': did you mean 'succeeds'"):
+        Script(["suceeds"], ["succeeds", "fails"])
+    with pytest.raises(UnknownWordError, match=r"unknown mode 'early '.* known are late, early"):
+        check_word("mode", "early ", ["late", "early"])
+
+
+def test_a_script_has_a_word():
+    with pytest.raises(ValueError, match="at least one"):
+        Script([], ["succeeds"])
