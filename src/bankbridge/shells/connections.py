@@ -1,0 +1,78 @@
+"""A connection: one configured provider under the application's name for it, and the policy that applies to it."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+import attrs
+
+from bankbridge.machine.joint import EveryAccount, OneWord
+from bankbridge.machine.policy import Policy
+from bankbridge.provider import Capabilities, Correlation, Granularity, Provider
+from bankbridge.words.errors import UnknownConnectionError
+from bankbridge.words.ids import ConnectionName, IntentId
+
+
+@attrs.frozen(kw_only=True)
+class Connection:
+    """One configured provider. Two organisations, or test and live, are two connections."""
+
+    name: ConnectionName
+    provider: Provider = attrs.field(repr=False)
+    policy: Policy
+
+
+def policy_for(capabilities: Capabilities, base: Policy | None = None) -> Policy:
+    """``base`` (the application's numbers) with what the provider's capabilities decide: joint rule, cooldowns, polls."""
+    base = Policy() if base is None else base
+    confirm = capabilities.correlation is Correlation.ACCOUNT_AND_TIME
+    return attrs.evolve(
+        base,
+        joint=OneWord() if capabilities.granularity is Granularity.LINK else EveryAccount(confirm=confirm),
+        cooldowns=capabilities.cooldowns,
+        can_cancel=capabilities.cancels,
+        new_key_after_answer=capabilities.replays_errors,
+        timing=attrs.evolve(
+            base.timing,
+            first_poll=max(base.timing.first_poll, capabilities.first_poll, capabilities.poll_floor),
+            longest_poll=max(base.timing.longest_poll, capabilities.longest_poll, capabilities.poll_floor),
+        ),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Core:
+    """What every job needs: the connections, and time and ids from outside."""
+
+    connections: Mapping[ConnectionName, Connection]
+    clock: Callable[[], datetime]
+    new_id: Callable[[], IntentId]
+
+    def connection(self, name: str) -> Connection:
+        """One connection. Raises `UnknownConnectionError` that lists the known ones."""
+        found = self.connections.get(ConnectionName(name))
+        if found is None:
+            known = ", ".join(self.connections) or "none"
+            msg = f"connection {name!r}: not configured (known: {known})"
+            raise UnknownConnectionError(msg)
+        return found
+
+
+def connections_of(
+    providers: Mapping[str, Provider], policies: Mapping[str, Policy]
+) -> Mapping[ConnectionName, Connection]:
+    """Name each provider. ``policies`` replaces the default policy of a connection, whole."""
+    unknown = policies.keys() - providers.keys()
+    if unknown:
+        msg = f"policy for {', '.join(sorted(unknown))}: no such connection"
+        raise UnknownConnectionError(msg)
+    return MappingProxyType(
+        {
+            ConnectionName(name): Connection(
+                name=ConnectionName(name),
+                provider=provider,
+                policy=policies.get(name) or policy_for(provider.capabilities),
+            )
+            for name, provider in providers.items()
+        }
+    )

@@ -1,0 +1,63 @@
+"""Between our requests and httpx's: nothing that httpx says or holds comes out of here."""
+
+from typing import Any, Final
+
+import httpx
+from httpx_retries import Retry, RetryTransport
+
+from bankbridge.shells.connections import Connection
+from bankbridge.wire import Request, Response
+from bankbridge.words.errors import TransportError
+
+TIMEOUT: Final = httpx.Timeout(30.0)
+"""Seconds, each for connecting, writing, reading and waiting for a free connection."""
+
+
+def retries() -> Retry:
+    """Only what is safe is sent again at once: reads, after no answer or a gateway's error, for half a minute at most.
+
+    A create is never repeated here, since the machine does that with the intent's own key; nor is a 429, which the
+    machine's schedule obeys.
+    """
+    return Retry(
+        total=2,
+        allowed_methods=["GET"],
+        status_forcelist=[502, 503, 504],
+        backoff_factor=0.5,
+        max_backoff_wait=10.0,
+        total_timeout=30.0,
+    )
+
+
+def blocking_client() -> httpx.Client:
+    """The client for those who pass none in."""
+    return httpx.Client(timeout=TIMEOUT, transport=RetryTransport(retry=retries()))
+
+
+def async_client() -> httpx.AsyncClient:
+    """The client for those who pass none in."""
+    return httpx.AsyncClient(timeout=TIMEOUT, transport=RetryTransport(retry=retries()))
+
+
+def arguments(connection: Connection, request: Request) -> dict[str, Any]:
+    """What to call a client's ``request`` with. Redirects are not followed: they could lead to another origin."""
+    return {
+        "method": request.method,
+        "url": connection.provider.base_url + request.path,
+        # httpx takes an empty dict as "erase the query", so an empty one is not given at all.
+        "params": dict(request.query) or None,
+        "headers": dict(request.headers),
+        "json": None if request.body is None else dict(request.body),
+        "follow_redirects": False,
+    }
+
+
+def response_of(answer: httpx.Response) -> Response:
+    """httpx's answer as ours."""
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    return Response(status=answer.status_code, headers=headers, body=answer.content)
+
+
+def no_answer(connection: Connection, request: Request, error: httpx.HTTPError) -> TransportError:
+    """The error for a request that got no answer. Neither URL nor httpx's text, which could hold a secret."""
+    return TransportError(f"{connection.name}: no answer to {request.method} ({type(error).__name__})")

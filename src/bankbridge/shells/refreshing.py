@@ -1,0 +1,250 @@
+"""The jobs of a refresh: ask for it, carry out its effects, wake it, cancel it."""
+
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+
+import attrs
+
+from bankbridge.machine.effects import CancelRefresh, CreateRefresh, Effect, ReadRefresh
+from bankbridge.machine.events import (
+    CancelRequested,
+    Canceler,
+    CreateRefused,
+    CreateUnclear,
+    Event,
+    PromptAnswered,
+    ReadFinished,
+)
+from bankbridge.machine.intent import RefreshIntent, Scope, new_intent
+from bankbridge.machine.link import Link
+from bankbridge.machine.outcome import Outcome, outcome_of
+from bankbridge.provider import Evidence
+from bankbridge.refusals import failure_of
+from bankbridge.shells.connections import Connection, Core
+from bankbridge.shells.inbox import drain, retry_parked
+from bankbridge.shells.jobs import Job, announce, call, transact
+from bankbridge.shells.news import News
+from bankbridge.shells.telling import Telling, telling
+from bankbridge.store import Transaction
+from bankbridge.wire import Flow
+from bankbridge.words.errors import (
+    NotSupportedError,
+    PayloadError,
+    RefusedError,
+    TransportError,
+    UnknownIntentError,
+    UnknownLinkError,
+)
+from bankbridge.words.ids import ConnectionName, IntentId, LinkId
+from bankbridge.words.reasons import Failure, Reason
+
+
+def link_in(tx: Transaction, link_id: LinkId, connection: str | None = None) -> Link:
+    """A stored link. Raises `UnknownLinkError`."""
+    link = tx.link(link_id, None if connection is None else ConnectionName(connection))
+    if link is None:
+        msg = f"link {link_id!r}: not stored, or stored under several connections: add it, or name the connection"
+        raise UnknownLinkError(msg)
+    return link
+
+
+def intent_in(tx: Transaction, intent_id: IntentId) -> tuple[RefreshIntent, Link]:
+    """A stored intent and its link. Raises `UnknownIntentError`."""
+    intent = tx.intent(intent_id)
+    if intent is None:
+        msg = f"intent {intent_id!r}: not stored"
+        raise UnknownIntentError(msg)
+    return intent, link_in(tx, intent.link_id, intent.connection)
+
+
+def refresh(
+    core: Core,
+    link_id: LinkId,
+    *,
+    scope: Scope,
+    attended: bool,
+    connection: str | None,
+    retry_of: IntentId | None = None,
+) -> Job[RefreshIntent]:
+    """Make a wish and ask the provider for it; or join the one that is open; or store why it is refused."""
+    now = core.clock()
+
+    def begin(tx: Transaction) -> tuple[RefreshIntent, list[Effect], list[News]]:
+        link = link_in(tx, link_id, connection)
+        if (running := tx.open_intent(link)) is not None:
+            return running, [], []
+        intent = new_intent(
+            intent_id=core.new_id(),
+            connection=link.connection,
+            link_id=link.id,
+            scope=scope,
+            attended=attended,
+            retry_of=retry_of,
+            now=now,
+        )
+        story = telling(
+            tx, link, intent, policy=core.connection(link.connection).policy, now=now, stored=False
+        )
+        story.wake()
+        news = story.commit()
+        return story.intent, story.effects, news
+
+    intent, effects, news = yield from transact(begin)
+    yield from announce(news)
+    yield from perform(core, intent.id, effects)
+    return (yield from transact(lambda tx: intent_in(tx, intent.id)))[0]
+
+
+def wake_due(core: Core, *, limit: int) -> Job[int]:
+    """Drain the inbox, then wake what is due and do what it wants. Returns how many woke."""
+    yield from drain(core, limit=limit)
+    now = core.clock()
+
+    def claim(tx: Transaction) -> tuple[list[Telling], list[News]]:
+        tx.drop_parked(now)
+        woken: list[Telling] = []
+        news: list[News] = []
+        for intent in tx.due_intents(now, limit=limit):
+            link = link_in(tx, intent.link_id, intent.connection)
+            story = telling(tx, link, intent, policy=core.connection(intent.connection).policy, now=now)
+            story.wake()
+            news += story.commit()
+            woken.append(story)
+        return woken, news
+
+    woken, news = yield from transact(claim)
+    yield from announce(news)
+    for story in woken:
+        yield from perform(core, story.intent.id, story.effects)
+    return len(woken)
+
+
+def cancel(core: Core, intent_id: IntentId, *, by: Canceler) -> Job[Outcome]:
+    """Stop wanting it: at once here, and at the provider where it can be canceled. Nothing happens to one that is over."""
+
+    def stop(story: Telling) -> None:
+        if not story.intent.status.terminal:
+            story.tell([CancelRequested(by=by)])
+
+    return (yield from _tell(core, intent_id, stop))
+
+
+def prompt_answered(core: Core, intent_id: IntentId) -> Job[Outcome]:
+    """The person answered the open prompt: the provider goes on, and so do we."""
+
+    def answer(story: Telling) -> None:
+        prompt = story.intent.attempt.open_prompt
+        if prompt is not None and not story.intent.status.terminal:
+            story.tell([PromptAnswered(prompt_id=prompt.id)])
+
+    return (yield from _tell(core, intent_id, answer))
+
+
+def outcome(core: Core, intent_id: IntentId) -> Job[Outcome]:
+    """What the intent means to the application now."""
+    del core
+    intent, link = yield from transact(lambda tx: intent_in(tx, intent_id))
+    return outcome_of(intent, link.accounts or ())
+
+
+def _tell(core: Core, intent_id: IntentId, what: Callable[[Telling], None]) -> Job[Outcome]:
+    now = core.clock()
+
+    def work(tx: Transaction) -> tuple[list[Effect], list[News]]:
+        intent, link = intent_in(tx, intent_id)
+        story = telling(tx, link, intent, policy=core.connection(intent.connection).policy, now=now)
+        what(story)
+        return story.effects, story.commit()
+
+    effects, news = yield from transact(work)
+    yield from announce(news)
+    yield from perform(core, intent_id, effects)
+    return (yield from outcome(core, intent_id))
+
+
+def perform(core: Core, intent_id: IntentId, effects: list[Effect]) -> Job[None]:
+    """Carry out effects at the provider, tell the intent what came of each, and go on until nothing is left."""
+    queue = deque(effects)
+    while queue:
+        effect = queue.popleft()
+        intent, link = yield from transact(lambda tx: intent_in(tx, intent_id))
+        attempt = next((one for one in (intent.attempt, *intent.past) if one.number == effect.attempt), None)
+        if attempt is None or (attempt is not intent.attempt and not isinstance(effect, CancelRefresh)):
+            continue
+        connection = core.connection(intent.connection)
+        asked_at = core.clock()
+        match effect:
+            case CreateRefresh():
+                flow = connection.provider.create_refresh(
+                    link, attempt, scope=intent.scope, look_first=effect.look_first, now=asked_at
+                )
+                evidence = yield from _created(connection, flow, asked_at)
+            case ReadRefresh():
+                flow = connection.provider.poll_refresh(link, attempt, now=asked_at)
+                evidence = yield from _read(connection, flow, asked_at)
+            case CancelRefresh():
+                flow = connection.provider.cancel_refresh(link, attempt, now=asked_at)
+                evidence = yield from _canceled(connection, flow)
+        queue.extend((yield from _told(core, intent_id, evidence, attempt.number)))
+
+
+def _told(core: Core, intent_id: IntentId, evidence: Evidence, attempt: int) -> Job[list[Effect]]:
+    now = core.clock()
+
+    def work(tx: Transaction) -> tuple[list[Effect], list[News]]:
+        intent, link = intent_in(tx, intent_id)
+        connection = core.connection(intent.connection)
+        story = telling(tx, link, intent, policy=connection.policy, now=now)
+        knew = intent.attempt.refresh_id
+        story.tell(evidence.events, attempt=attempt, said=evidence.words)
+        news = story.commit()
+        if story.intent.attempt.refresh_id != knew:
+            # What came for it before we knew its id can find it now.
+            news += retry_parked(tx, core, connection, story.intent, story.link, now)
+        return story.effects, news
+
+    effects, news = yield from transact(work)
+    yield from announce(news)
+    return effects
+
+
+def _created(connection: Connection, flow: Flow[Evidence], now: datetime) -> Job[Evidence]:
+    try:
+        return (yield from call(connection, flow))
+    except TransportError as error:
+        return _evidence(CreateUnclear(detail=str(error)), str(error))
+    except PayloadError as error:
+        return _evidence(CreateUnclear(detail=str(error), answered=True), str(error))
+    except RefusedError as error:
+        # What is read before the create was refused: nothing has been asked for yet.
+        failure = failure_of(error, now=now)
+        if failure.reason is Reason.PROVIDER_ERROR:
+            return _evidence(CreateUnclear(detail=str(error)), str(error))
+        return _evidence(CreateRefused(failure=failure), str(error))
+    except NotSupportedError as error:
+        failure = Failure(reason=Reason.CONFIGURATION, message=str(error), ours=True)
+        return _evidence(CreateRefused(failure=failure), str(error))
+
+
+def _read(connection: Connection, flow: Flow[Evidence], now: datetime) -> Job[Evidence]:
+    try:
+        evidence = yield from call(connection, flow)
+    except (TransportError, PayloadError) as error:
+        failure = Failure(reason=Reason.PROVIDER_ERROR, message=str(error), ours=True)
+        return _evidence(ReadFinished(failure=failure), str(error))
+    except RefusedError as error:
+        return _evidence(ReadFinished(failure=failure_of(error, now=now)), str(error))
+    return attrs.evolve(evidence, events=(*evidence.events, ReadFinished()))
+
+
+def _canceled(connection: Connection, flow: Flow[Evidence]) -> Job[Evidence]:
+    """The intent is canceled whatever the provider says to it; what it says is only kept in the log."""
+    try:
+        return (yield from call(connection, flow))
+    except (TransportError, PayloadError, RefusedError) as error:
+        return Evidence(events=(), words=str(error))
+
+
+def _evidence(event: Event, words: str) -> Evidence:
+    return Evidence(events=(event,), words=words)

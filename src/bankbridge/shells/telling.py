@@ -1,0 +1,146 @@
+"""Telling an intent events inside a transaction: advance, save, account for the link, log, and what is to be announced."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+import attrs
+
+from bankbridge.machine.advance import Transition, advance
+from bankbridge.machine.attempt import WakePurpose
+from bankbridge.machine.effects import CreateRefresh, Effect
+from bankbridge.machine.events import CreateRefused, Event, WokeUp
+from bankbridge.machine.intent import RefreshIntent, WakeUp
+from bankbridge.machine.link import Link, account_for, blockers_of
+from bankbridge.machine.outcome import Outcome, outcome_of
+from bankbridge.machine.policy import Policy
+from bankbridge.shells.news import LinkChanged, News, OutcomeChanged
+from bankbridge.store import LogEntry, Transaction
+from bankbridge.words.ids import DeliveryId
+
+
+@attrs.define(kw_only=True)
+class Telling:
+    """One intent being told things in one transaction. `commit` writes what came of it."""
+
+    tx: Transaction
+    policy: Policy
+    now: datetime
+    link: Link
+    intent: RefreshIntent
+    effects: list[Effect] = attrs.field(factory=list)
+    _stored: RefreshIntent | None = None
+    _entries: list[LogEntry] = attrs.field(factory=list)
+    _link_before: Link = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._link_before = self.link
+
+    def tell(
+        self,
+        events: Iterable[Event],
+        *,
+        attempt: int | None = None,
+        said: str | None = None,
+        delivery_id: DeliveryId | None = None,
+    ) -> None:
+        """Advance by each event in turn."""
+        for event in events:
+            self.take(
+                lambda intent, event=event: advance(  # type: ignore[misc]
+                    intent, event, now=self.now, policy=self.policy, attempt=attempt
+                ),
+                event=type(event).__name__,
+                said=said,
+                delivery_id=delivery_id,
+            )
+
+    def take(
+        self,
+        step: Callable[[RefreshIntent], Transition],
+        *,
+        event: str,
+        said: str | None = None,
+        delivery_id: DeliveryId | None = None,
+    ) -> None:
+        """Take one step of the machine, and write down what it changed."""
+        before = self.intent
+        transition = step(before)
+        if transition.intent == before:
+            return
+        self.intent = transition.intent
+        self.link = account_for(self.link, before, self.intent, now=self.now, policy=self.policy)
+        self._entries.append(
+            LogEntry(
+                intent_id=before.id,
+                at=self.now,
+                event=event,
+                attempt=before.attempt.number,
+                before=before.status,
+                after=self.intent.status,
+                said=said,
+                delivery_id=delivery_id,
+            )
+        )
+        self._guard(transition.effects)
+
+    def _guard(self, effects: tuple[Effect, ...]) -> None:
+        """The one door to a new refresh: what blocks the link turns the create into a refusal.
+
+        A create that may have gone through already is asked again under its own key, which starts nothing new.
+        """
+        for effect in effects:
+            if isinstance(effect, CreateRefresh) and not effect.look_first:
+                blockers = blockers_of(
+                    self.link, attended=self.intent.attended, now=self.now, policy=self.policy
+                )
+                if blockers:
+                    self.tell([CreateRefused(failure=blockers[0].failure)])
+                    continue
+            self.effects.append(effect)
+
+    def wake(self) -> None:
+        """Tell the intent that its wake-up came due."""
+        if self.intent.wake is not None:
+            self.tell([WokeUp(purpose=self.intent.wake.purpose)])
+
+    def wake_now(self) -> None:
+        """Leave what must be asked at the provider to whoever wakes what is due: nothing is asked in here."""
+        if self.effects and self.intent.wake is not None:
+            purpose = (
+                self.intent.wake.purpose
+                if self.intent.wake.purpose is WakePurpose.CREATE
+                else WakePurpose.POLL
+            )
+            self.intent = attrs.evolve(self.intent, wake=WakeUp(at=self.now, purpose=purpose))
+        self.effects.clear()
+
+    def commit(self) -> list[News]:
+        """Store what changed, and say what is to be announced once the transaction is through."""
+        news: list[News] = []
+        if self._stored is None:
+            self.tx.add_intent(self.intent)
+        elif self.intent != self._stored:
+            self.tx.save_intent(self.intent, replaces=self._stored.version)
+        if self.link != self._link_before:
+            self.tx.save_link(self.link)
+            if self.link.status is not self._link_before.status:
+                news.append(LinkChanged(link=self.link))
+        for entry in self._entries:
+            self.tx.log(entry)
+        accounts = self.link.accounts or ()
+        outcome = outcome_of(self.intent, accounts)
+        if self._stored is None or _gist(outcome) != _gist(outcome_of(self._stored, accounts)):
+            news.append(OutcomeChanged(outcome=outcome))
+        return news
+
+
+def _gist(outcome: Outcome) -> tuple[object, ...]:
+    """What makes an outcome another one; when it is looked at next does not."""
+    return outcome.status, outcome.failure, outcome.prompt, outcome.fresh, outcome.attempts
+
+
+def telling(
+    tx: Transaction, link: Link, intent: RefreshIntent, *, policy: Policy, now: datetime, stored: bool = True
+) -> Telling:
+    """Begin to tell ``intent`` things; ``stored`` is false for one that the store does not have yet."""
+    return Telling(tx=tx, policy=policy, now=now, link=link, intent=intent, stored=intent if stored else None)
