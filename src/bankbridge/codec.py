@@ -4,76 +4,131 @@ What is written is read by later versions: a field that a document lacks takes i
 an error, since it would be lost at the next write.
 """
 
+import base64
+import binascii
 import difflib
+import enum
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast, get_args, get_origin
 
 import attrs
 from cattrs import Converter, ForbiddenExtraKeysError
-from cattrs.cols import is_any_set
 from cattrs.errors import BaseValidationError, ClassValidationError, IterableValidationError
 
 from bankbridge.words.errors import ConfigurationError, PayloadError
 
 _T = TypeVar("_T")
 
+_PLAIN: Final = {str: "a string", int: "a whole number", bool: "true or false"}
+
 
 @cache
 def _converter() -> Converter:
-    """Built at its first use: building it at import would cost everybody who imports us."""
+    """Built at its first use: building it at import would cost everybody who imports us.
+
+    Every hook has its own words for what does not fit, since those of Python and cattrs quote the value.
+    """
     converter = Converter(forbid_extra_keys=True, detailed_validation=True)
     converter.register_unstructure_hook(datetime, lambda value: value.astimezone(UTC).isoformat())
     converter.register_structure_hook(datetime, _moment)
     converter.register_unstructure_hook(date, date.isoformat)
-    converter.register_structure_hook(date, lambda value, _: date.fromisoformat(value))
+    converter.register_structure_hook(date, _day)
     converter.register_unstructure_hook(timedelta, timedelta.total_seconds)
     converter.register_structure_hook(timedelta, _seconds)
-    for plain in (str, int, bool):
-        converter.register_structure_hook(plain, _exactly(plain))
-    converter.register_unstructure_hook_func(is_any_set, sorted)
-    converter.register_structure_hook(tuple[str, ...], _texts)
+    converter.register_unstructure_hook(bytes, lambda value: base64.b64encode(value).decode())
+    converter.register_structure_hook(bytes, _bytes)
+    for plain in _PLAIN:
+        converter.register_structure_hook(plain, _plain)
+    converter.register_structure_hook_func(lambda kind: isinstance(kind, enum.EnumMeta), _member)
+    converter.register_structure_hook_factory(_is_tuple, _items)
+    converter.register_structure_hook_factory(attrs.has, _fields)
     return converter
 
 
 def _moment(value: object, _: type) -> datetime:
-    if not isinstance(value, str):
-        msg = "must be an ISO 8601 time"
-        raise TypeError(msg)
-    moment = datetime.fromisoformat(value)
-    if moment.tzinfo is None:
-        msg = "must have an offset from UTC"
-        raise ValueError(msg)
-    return moment.astimezone(UTC)
+    try:
+        moment = datetime.fromisoformat(cast("str", value))
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    msg = "must be an ISO 8601 time with its offset from UTC"
+    raise ValueError(msg)
+
+
+def _day(value: object, _: type) -> date:
+    try:
+        return date.fromisoformat(cast("str", value))
+    except (TypeError, ValueError):
+        msg = "must be an ISO 8601 date"
+        raise ValueError(msg) from None
 
 
 def _seconds(value: object, _: type) -> timedelta:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        msg = "must be a number of seconds"
+    try:
+        if type(value) in (int, float):
+            return timedelta(seconds=cast("float", value))
+    except (ValueError, OverflowError):
+        pass
+    msg = "must be a number of seconds"
+    raise ValueError(msg)
+
+
+def _bytes(value: object, _: type) -> bytes:
+    try:
+        return base64.b64decode(cast("str", value), validate=True)
+    except (TypeError, binascii.Error, ValueError):
+        msg = "must be base64"
+        raise ValueError(msg) from None
+
+
+def _plain(value: object, kind: type) -> object:
+    if type(value) is not kind:
+        msg = f"must be {_PLAIN[kind]}"
         raise TypeError(msg)
-    return timedelta(seconds=value)
+    return value
 
 
-def _exactly(kind: type) -> Any:  # noqa: ANN401 (a structure hook)
-    names = {str: "a string", int: "a whole number", bool: "true or false"}
+def _member(value: object, kind: type[enum.Enum]) -> enum.Enum:
+    for member in kind:
+        if member.value == value:
+            return member
+    msg = f"must be one of {', '.join(str(member.value) for member in kind)}"
+    raise ValueError(msg)
 
-    def structure(value: object, _: type) -> object:
-        if type(value) is not kind:
-            msg = f"must be {names[kind]}"
+
+def _is_tuple(kind: object) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _items(kind: type, converter: Converter) -> Callable[[object, type], tuple[object, ...]]:
+    """A list; a lone string is not one, though it could be iterated."""
+    item = get_args(kind)[0]
+
+    def structure(value: object, _: type) -> tuple[object, ...]:
+        if not isinstance(value, list | tuple):
+            msg = "must be a list"
             raise TypeError(msg)
-        return value
+        return tuple(converter.structure(value, list[item]))  # type: ignore[valid-type]
 
     return structure
 
 
-def _texts(value: object, _: type) -> tuple[str, ...]:
-    """A list of strings; a lone string is not one, though it could be iterated."""
-    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        msg = "must be a list of strings"
-        raise TypeError(msg)
-    return tuple(value)
+def _fields(kind: type, converter: Converter) -> Callable[[object, type], object]:
+    structure_fields: Callable[[Mapping[str, Any], Any], object] = converter.gen_structure_attrs_fromdict(
+        kind
+    )
+
+    def structure(value: object, _: type) -> object:
+        if not isinstance(value, Mapping):
+            msg = "must be an object"
+            raise TypeError(msg)
+        return structure_fields(cast("Mapping[str, Any]", value), kind)
+
+    return structure
 
 
 def encode(value: object) -> str:
@@ -84,10 +139,12 @@ def encode(value: object) -> str:
 def decode(kind: type[_T], text: str) -> _T:
     """The value of ``kind`` that was encoded. Raises `PayloadError` with the first path that does not fit."""
     try:
-        return _converter().structure(json.loads(text), kind)
+        document = json.loads(text)
     except ValueError as error:
         raise PayloadError(kind.__name__, f"is not JSON ({type(error).__name__})") from None
-    except BaseValidationError as error:
+    try:
+        return _converter().structure(document, kind)
+    except (BaseValidationError, TypeError, ValueError) as error:
         raise PayloadError(kind.__name__, problems_of(error, "$")[0]) from None
 
 
@@ -140,7 +197,8 @@ def problems_of(error: BaseException, path: str) -> list[str]:
             return [f"{path}: required field missing"]
         case TypeError() | ValueError() if error.args:
             # A validator names its field itself, for those who construct without us.
-            return [f"{path}: {str(error.args[0]).removeprefix(f'{path.rpartition(".")[2]}: ')}"]
+            field = path.rpartition(".")[2]
+            return [f"{path}: {str(error.args[0]).removeprefix(f'{field}: ')}"]
         case _:
             return [f"{path}: {type(error).__name__}"]
 
