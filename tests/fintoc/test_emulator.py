@@ -129,8 +129,8 @@ def code(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.json()["error"]["code"]
 
 
-def test_has_the_face_of_every_emulator(fintoc):
-    emulator: Emulator = fintoc.emulator
+def test_has_the_face_of_every_emulator():
+    emulator: Emulator = create_emulator(Clock(start=NOON, speed=0))
     assert (emulator.provider, emulator.clock.now()) == ("fintoc", NOON)
     assert emulator.secret_key not in repr(emulator)
 
@@ -713,6 +713,26 @@ def test_switch_intent_rows(serve):
     assert read == rows
 
 
+@pytest.mark.parametrize("rows", ["link_level", "with_accounts"])
+def test_an_intent_that_is_not_there_is_named(serve, rows):
+    fintoc = serve(intent_rows=rows)
+    link = fintoc.emulator.add_link()
+    fintoc.create(link)
+    response = fintoc.get(link, "/v1/refresh_intents/ri_0")
+    assert code(response) == (404, "missing_resource")
+    assert "ri_0" in response.json()["error"]["message"]
+
+
+def test_a_changed_password_is_told_once(fintoc, receiver):
+    fintoc.subscribe(receiver)
+    link = fintoc.emulator.add_link()
+    for _ in range(2):
+        fintoc.emulator.change_credentials(link.link_id)
+    assert [event["type"] for event in receiver.events(1)] == ["link.credentials_changed"]
+    assert len(fintoc.emulator.truth()["deliveries"]) == 1
+    assert fintoc.client.get("/v1/links?status=login_required").json()[0]["id"] == link.link_id
+
+
 def test_switches_of_single_values(serve):
     fintoc = serve(
         create_status="200",
@@ -721,6 +741,7 @@ def test_switches_of_single_values(serve):
         public_error_set="2023",
         result_status="ignored",
     )
+    assert fintoc.emulator.switches["paging"] == SWITCHES["paging"].default
     link = fintoc.emulator.add_link(attempts=["locks"])
     created = fintoc.create(link, result_status="succeeded")
     assert created.status_code == 200
@@ -778,6 +799,10 @@ def test_switch_event_public_error(serve, receiver):
             None,
         ),
         ("POST", "/v1/webhook_endpoints", {"json": {"url": "http://x"}}, (400, "missing_parameter")),
+        (
+            *("POST", "/v1/webhook_endpoints"),
+            *({"json": {"url": "http://x", "enabled_events": []}}, (400, "missing_parameter")),
+        ),
         (
             *("POST", "/v1/webhook_endpoints"),
             *({"json": {"url": "http://x", "enabled_events": "all"}}, (400, "invalid_array")),

@@ -65,7 +65,7 @@ def wrong_address(desk: Desk) -> Callable[[Request, Exception], Awaitable[Respon
         if isinstance(error, HTTPException) and error.status_code == 405:
             refused = refusal("operation_not_allowed", f"{request.method} is not allowed here.")
         else:
-            refused = refusal("invalid_url", f"Unknown URL: {request.method} {request.url.path}.")
+            refused = refusal("invalid_url", "Unknown URL.")
         return _response(desk, _bytes(_refused(refused)))
 
     return respond

@@ -21,7 +21,7 @@ class Ask:
     """One request; `fields` are its query and its JSON body together, the body before the query."""
 
     method: str
-    path: str
+    path: str = attrs.field(repr=False)  # it can hold a link's token
     query: str = attrs.field(repr=False)
     base_url: str
     parts: Mapping[str, str] = attrs.field(repr=False)

@@ -170,10 +170,12 @@ class FintocEmulator:
     async def _lifespan(self, _app: Starlette) -> AsyncGenerator[None]:
         # An Event belongs to the first loop that waits for it, and the app may be served more than once.
         self._changed = asyncio.Event()
-        async with self._background.running():
-            self._background.spawn(self._live())
-            yield
-        await self._sender.close()
+        try:
+            async with self._background.running():
+                self._background.spawn(self._live())
+                yield
+        finally:
+            await self._sender.close()
 
     async def _live(self) -> None:
         """Let things happen when their time comes, and send what there is to tell."""
