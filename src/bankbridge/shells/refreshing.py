@@ -96,6 +96,23 @@ def refresh(
     return (yield from transact(lambda tx: intent_in(tx, intent.id)))[0]
 
 
+def retry(core: Core, intent_id: IntentId) -> Job[RefreshIntent]:
+    """The person asked again: a new, attended intent after one that is over; the same one while it is not."""
+    before, link = yield from transact(lambda tx: intent_in(tx, intent_id))
+    if not before.status.terminal:
+        return before
+    return (
+        yield from refresh(
+            core,
+            link.id,
+            scope=before.scope,
+            attended=True,
+            connection=link.connection,
+            retry_of=before.id,
+        )
+    )
+
+
 def wake_due(core: Core, *, limit: int) -> Job[int]:
     """Drain the inbox, then wake what is due and do what it wants. Returns how many woke."""
     yield from drain(core, limit=limit)

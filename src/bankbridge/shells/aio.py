@@ -1,0 +1,278 @@
+"""The application's face, async. `bankbridge.shells.sync` is its twin: the same names, the same words."""
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+
+from bankbridge.banking import Account, Movement
+from bankbridge.machine.events import Canceler
+from bankbridge.machine.intent import RefreshIntent, Scope
+from bankbridge.machine.link import Blocker, Link
+from bankbridge.machine.outcome import Outcome
+from bankbridge.machine.policy import Policy
+from bankbridge.provider import Provider
+from bankbridge.shells import inbox, linking, refreshing
+from bankbridge.shells.config import read_config
+from bankbridge.shells.connections import Connection
+from bankbridge.shells.core import core_of, new_intent_id, utc_now
+from bankbridge.shells.http import arguments, async_client, no_answer, response_of
+from bankbridge.shells.inbox import Answer
+from bankbridge.shells.jobs import Announce, Call, Job, Running, Step, Transact
+from bankbridge.shells.linking import Story
+from bankbridge.shells.news import News
+from bankbridge.shells.reading import Gap, read_movements
+from bankbridge.store import Store
+from bankbridge.store.memory import MemoryStore
+from bankbridge.wire import Flow, Request, Response
+from bankbridge.words.errors import BankBridgeError, MovementsMissingError, TransportError
+from bankbridge.words.ids import AccountId, IntentId, LinkId
+
+_T = TypeVar("_T")
+
+
+async def drive(flow: Flow[_T], send: Callable[[Request], Awaitable[Response]]) -> _T:
+    """Drive one flow to its end, async. A `TransportError` of ``send`` is thrown into the flow."""
+    running = Running(flow)
+    while not running.done:
+        try:
+            response = await send(running.asks)
+        except TransportError as error:
+            running.fail(error)
+        else:
+            running.answer(response)
+    return running.result
+
+
+class AsyncBankBridge:
+    """Keeps people's bank data fresh, whatever the provider. For one event loop; its store works in threads.
+
+    ``providers`` are the configured providers by connection name. ``store`` keeps what must last (default: memory).
+    ``client`` makes the requests (default: one with timeouts that repeats only reads); one that is passed in is
+    left open. ``policies`` replaces a connection's policy (see `bankbridge.policy_for`). ``on_news`` is called
+    after each commit that changed something an application may care about. ``clock`` tells the time in UTC.
+    """
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        *,
+        store: Store | None = None,
+        client: httpx.AsyncClient | None = None,
+        policies: Mapping[str, Policy] | None = None,
+        on_news: Callable[[News], Awaitable[None] | None] | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        new_id: Callable[[], IntentId] = new_intent_id,
+    ) -> None:
+        self._core = core_of(providers, policies, clock, new_id)
+        self._store = MemoryStore() if store is None else store
+        self._own_client = client is None
+        self._client = async_client() if client is None else client
+        self._on_news = on_news
+
+    @classmethod
+    def from_config(
+        cls, path: str | Path, *, on_news: Callable[[News], Awaitable[None] | None] | None = None
+    ) -> Self:
+        """Configure from a TOML file. Raises `ConfigurationError` with every problem at once."""
+        config = read_config(path)
+        return cls(config.providers, store=config.open_store(), on_news=on_news)
+
+    # --- links -----------------------------------------------------------------------------------------------
+
+    async def add_link(self, connection: str, link_id: str, *, token: str | None = None) -> Link:
+        """Look at a link at its provider and store it with its accounts. ``token`` is its secret, where it has one."""
+        return await self._run(linking.add_link(self._core, connection, LinkId(link_id), token))
+
+    async def links(self) -> tuple[Link, ...]:
+        """Every stored link."""
+        return await asyncio.to_thread(self._store.transact, lambda tx: tuple(tx.links()))
+
+    async def reconcile_link(self, link_id: str, *, connection: str | None = None) -> Link:
+        """Look at a stored link at its provider again."""
+        return await self._run(linking.reconcile_link(self._core, LinkId(link_id), connection))
+
+    async def reconnected(
+        self, link_id: str, *, token: str | None = None, connection: str | None = None
+    ) -> Link:
+        """Say that the person connected the link again: what blocked it is lifted and its budgets are renewed."""
+        return await self._run(linking.reconnected(self._core, LinkId(link_id), connection, token))
+
+    async def why_not_now(
+        self, link_id: str, *, attended: bool = False, connection: str | None = None
+    ) -> tuple[Blocker, ...]:
+        """Everything that stands against a refresh now: why, until when, who lifts it. Empty if nothing does."""
+        return await self._run(
+            linking.why_not_now(self._core, LinkId(link_id), connection, attended=attended)
+        )
+
+    # --- refreshes -------------------------------------------------------------------------------------------
+
+    async def refresh(
+        self,
+        link_id: str,
+        *,
+        scope: Scope = Scope.LATEST,
+        attended: bool = False,
+        connection: str | None = None,
+    ) -> RefreshIntent:
+        """Ask for fresh data; joins the intent that is open already, and stores a refusal as one that ended.
+
+        ``attended``: a person is there who could answer a prompt. Raises `UnknownLinkError`.
+        """
+        return await self._run(
+            refreshing.refresh(
+                self._core, LinkId(link_id), scope=scope, attended=attended, connection=connection
+            )
+        )
+
+    async def retry(self, intent_id: str) -> RefreshIntent:
+        """The person pressed *try again*: a new, attended intent for the same link, with a new prompt if one is due."""
+        return await self._run(refreshing.retry(self._core, IntentId(intent_id)))
+
+    async def cancel(self, intent_id: str, *, by: Canceler = Canceler.APPLICATION) -> Outcome:
+        """Stop wanting it. A success that still comes is kept and its data worth reading."""
+        return await self._run(refreshing.cancel(self._core, IntentId(intent_id), by=by))
+
+    async def prompt_answered(self, intent_id: str) -> Outcome:
+        """The provider's widget says that the person has answered."""
+        return await self._run(refreshing.prompt_answered(self._core, IntentId(intent_id)))
+
+    async def outcome(self, intent_id: str) -> Outcome:
+        """What the intent means now, and the next step. Raises `UnknownIntentError`."""
+        return await self._run(refreshing.outcome(self._core, IntentId(intent_id)))
+
+    async def explain(self, intent_id: str) -> Story:
+        """Why the intent is where it is: every delivery, read and wake-up that moved it."""
+        return await self._run(linking.explain(self._core, IntentId(intent_id)))
+
+    # --- the world comes in ----------------------------------------------------------------------------------
+
+    async def receive(self, connection: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Take a webhook: verified over the raw ``body``, stored durably, then answered. Never raises for bad input."""
+        return await self._run(inbox.take_delivery(self._core, connection, headers, body))
+
+    async def wake_due(self, *, limit: int = 100) -> int:
+        """Do what is due: polls, deadlines, retries. Call it every second or so, or use `run`. Returns how many."""
+        return await self._run(refreshing.wake_due(self._core, limit=limit))
+
+    async def run(self, stop: asyncio.Event, *, every: timedelta = timedelta(seconds=1)) -> None:
+        """Call `wake_due` until ``stop`` is set; for a task of its own."""
+        while not stop.is_set():
+            if await self.wake_due() == 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), every.total_seconds())
+
+    # --- reading ---------------------------------------------------------------------------------------------
+
+    async def accounts(self, link_id: str, *, connection: str | None = None) -> AsyncIterator[Account]:
+        """The link's accounts, read when the first is asked for."""
+        for account in await self._run(linking.read_accounts(self._core, LinkId(link_id), connection)):
+            yield account
+
+    def movements(
+        self,
+        account_id: str,
+        since: date | None = None,
+        until: date | None = None,
+        *,
+        connection: str | None = None,
+        allow_gaps: bool = False,
+    ) -> "AsyncMovements":
+        """The account's movements from ``since`` to ``until`` (both days count), each once, as they are read.
+
+        Raises `MovementsMissingError` after the last row when rows stayed missing, unless ``allow_gaps``; the
+        iterator's ``gaps`` says where.
+        """
+        return AsyncMovements(
+            self._movements(AccountId(account_id), since, until, connection), allow_gaps=allow_gaps
+        )
+
+    async def _movements(
+        self, account_id: AccountId, since: date | None, until: date | None, connection: str | None
+    ) -> AsyncIterator[Movement | Gap]:
+        link = await self._run(linking.link_of_account(self._core, account_id, connection))
+        known = self._core.connection(link.connection)
+        reading = Running(read_movements(known.provider, link, account_id, since=since, until=until))
+        while not reading.done:
+            if isinstance(reading.asks, tuple):
+                for movement in reading.asks:
+                    yield movement
+                reading.answer(None)
+            else:
+                reading.answer(await drive(reading.asks, lambda request: self._send(known, request)))
+        for gap in reading.result:
+            yield gap
+
+    # --- the driver ------------------------------------------------------------------------------------------
+
+    async def _run(self, job: Job[_T]) -> _T:
+        running = Running(job)
+        while not running.done:
+            try:
+                result = await self._carry_out(running.asks)
+            except BankBridgeError as error:
+                running.fail(error)
+            else:
+                running.answer(result)
+        return running.result
+
+    async def _carry_out(self, step: Step) -> object:
+        match step:
+            case Call(connection=connection, flow=flow):
+                return await drive(flow, lambda request: self._send(connection, request))
+            case Transact(work=work):
+                return await asyncio.to_thread(self._store.transact, work)
+            case Announce(news=news):
+                told = None if self._on_news is None else self._on_news(news)
+                if inspect.isawaitable(told):
+                    await told
+                return None
+
+    async def _send(self, connection: Connection, request: Request) -> Response:
+        try:
+            return response_of(await self._client.request(**arguments(connection, request)))
+        except httpx.HTTPError as error:
+            raise no_answer(connection, request, error) from None
+
+    async def close(self) -> None:
+        """Let go of the store, and of the client unless it was passed in."""
+        if self._own_client:
+            await self._client.aclose()
+        self._store.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class AsyncMovements(AsyncIterator[Movement]):
+    """Movements as they are read. After the last one ``gaps`` says what stayed incomplete."""
+
+    def __init__(self, source: AsyncIterator[Movement | Gap], *, allow_gaps: bool) -> None:
+        self._source = source
+        self._allow_gaps = allow_gaps
+        self.gaps: tuple[Gap, ...] = ()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Movement:
+        async for item in self._source:
+            if isinstance(item, Movement):
+                return item
+            self.gaps = (*self.gaps, item)
+        if self.gaps and not self._allow_gaps:
+            self._allow_gaps = True
+            raise MovementsMissingError(self.gaps)
+        raise StopAsyncIteration

@@ -1,0 +1,33 @@
+"""What both faces share: how they are put together, and the words of their arguments."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from bankbridge.machine.policy import Policy
+from bankbridge.provider import Provider
+from bankbridge.shells.connections import Core, connections_of
+from bankbridge.words.errors import ConfigurationError
+from bankbridge.words.ids import IntentId
+
+
+def utc_now() -> datetime:
+    """The time, where none is passed in."""
+    return datetime.now(UTC)
+
+
+def new_intent_id() -> IntentId:
+    """An id that nobody can guess."""
+    return IntentId(f"rfi_{uuid.uuid4().hex}")
+
+
+def core_of(
+    providers: Mapping[str, Provider],
+    policies: Mapping[str, Policy] | None,
+    clock: Callable[[], datetime],
+    new_id: Callable[[], IntentId],
+) -> Core:
+    """The core behind a face. Raises `ConfigurationError` when there is no connection at all."""
+    if not providers:
+        raise ConfigurationError(["connections: at least one is needed"])
+    return Core(connections=connections_of(providers, policies or {}), clock=clock, new_id=new_id)
