@@ -50,6 +50,10 @@ class Receiver:
     def types(self) -> list[str]:
         return [delivery.event["type"] for delivery in self.received]
 
+    def forget(self) -> None:
+        with self._arrived:
+            self._received.clear()
+
     def wait_for(self, event_type: str, count: int = 1) -> list[Received]:
         """The deliveries of a type, once there are ``count`` of them."""
         with self._arrived:

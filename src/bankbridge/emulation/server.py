@@ -72,7 +72,7 @@ class Server:
     def stop(self) -> None:
         """Close every connection, end the lifespan, return when the thread is gone. Twice is harmless."""
         if self._uvicorn is not None and self._thread is not None:
-            self._uvicorn.should_exit = True
+            self._uvicorn.ask_to_exit()
             self._thread.join()
         self._uvicorn = self._thread = None
 
@@ -127,8 +127,19 @@ class _Uvicorn(uvicorn.Server):
             self.ready.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop, self._asked = asyncio.get_running_loop(), asyncio.Event()
         await super().startup(sockets)
         self.ready.set()
+
+    async def main_loop(self) -> None:
+        # uvicorn's own looks ten times a second whether it should exit; many tests would wait for that.
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), 1)
+
+    def ask_to_exit(self) -> None:
+        self.should_exit = True
+        self._loop.call_soon_threadsafe(self._asked.set)
 
 
 class _DroppableProtocol(H11Protocol):
@@ -158,7 +169,9 @@ def _config(app: ASGIApp) -> uvicorn.Config:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    # Named as TCP, for else asyncio leaves Nagle's algorithm on, and every answer waits 40 ms for an acknowledgement.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

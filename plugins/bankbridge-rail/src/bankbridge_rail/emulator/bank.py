@@ -117,15 +117,16 @@ class Bank:
             return
         at = self._after(link, intent, word.after)
         if word.asks_for_code:
-            act = await self._ask(link, intent)
-            if act is None:
+            answer = await self._ask(link, intent)
+            if answer is None:
                 return
+            act, at = answer
             error_code = REJECTED if act == "wrong_code" else None
-            at = self._world.clock.now() + self._world.timings.after_code
+            at += self._world.timings.after_code
         await self._world.clock.sleep_until(at)
         self.end(link, intent, error_code, at)
 
-    async def _ask(self, link: Link, intent: Intent) -> str | None:
+    async def _ask(self, link: Link, intent: Intent) -> tuple[str, datetime] | None:
         """Open a prompt and wait for the person; None when the story ends without a code."""
         at = self._after(link, intent, lambda timings: timings.until_prompt)
         await self._world.clock.sleep_until(at)

@@ -170,9 +170,10 @@ class RailEmulator:
         return link
 
     def _person(self, link: Link, act: str) -> None:
-        prompt = _open_prompt(link, self._world.clock.now())
+        at = self._world.clock.now()
+        prompt = _open_prompt(link, at)
         if act != "walk_away":
-            prompt.code.set_result(act)
+            prompt.code.set_result((act, at))
 
 
 def create_emulator(

@@ -68,11 +68,11 @@ class Account:
 
 @attrs.define(eq=False, kw_only=True)
 class Prompt:
-    """A code that the bank waits for, until ``expires_at``."""
+    """A code that the bank waits for, until ``expires_at``; ``code`` is what the person did, and when."""
 
     token: str = attrs.field(repr=False)
     expires_at: datetime
-    code: asyncio.Future[str]
+    code: asyncio.Future[tuple[str, datetime]]
 
 
 @attrs.define(eq=False, kw_only=True)
