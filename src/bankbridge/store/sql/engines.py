@@ -1,0 +1,72 @@
+"""From a URL to an engine, by database: everything that is special about one database is here."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+
+from bankbridge.words.errors import ConfigurationError
+
+_PATIENCE: Final = timedelta(seconds=30)
+"""How long a transaction waits for the one before it."""
+
+
+def _sqlite_engine(url: sa.URL) -> sa.Engine:
+    if not url.database or ":memory:" in url.database or url.query.get("mode") == "memory":
+        msg = "store: a SQLite database in memory would be lost; name a file, or use MemoryStore"
+        raise ConfigurationError([msg])
+    if not Path(url.database).resolve().parent.is_dir():
+        raise ConfigurationError([f"store: the folder of {url.database!r} does not exist; make it first"])
+    # SQLite writes one transaction at a time; the threads of one process queue for one connection, which is
+    # fairer and faster than polling for the file's lock.
+    engine = sa.create_engine(
+        url,
+        hide_parameters=True,
+        poolclass=sa.QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=_PATIENCE.total_seconds(),
+    )
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_up(connection: DBAPIConnection, record: object) -> None:
+    del record
+    connection.isolation_level = None  # the driver must not begin transactions of its own: `_begin` does
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout = {_PATIENCE // timedelta(milliseconds=1)}",
+        "journal_mode = WAL",
+        "synchronous = FULL",  # what was committed survives a power cut
+        "foreign_keys = ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    # The write lock at once: taken later, after a read, it could be refused for a stale snapshot.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+_SERVED: Final[Mapping[str, Callable[[sa.URL], sa.Engine]]] = {"sqlite": _sqlite_engine}
+
+
+def engine_of(url: str | sa.URL) -> sa.Engine:
+    """The engine for a URL. Raises `ConfigurationError` for one that is not served."""
+    try:
+        parsed = sa.make_url(url)
+    except ArgumentError:
+        msg = "store: not a database URL; write sqlite:///path/to/file.db"
+        raise ConfigurationError([msg]) from None
+    backend = parsed.get_backend_name()
+    if backend not in _SERVED:
+        raise ConfigurationError([f"store: {backend} is not served; write sqlite:///path/to/file.db"])
+    return _SERVED[backend](parsed)
