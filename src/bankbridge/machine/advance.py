@@ -169,6 +169,9 @@ def _judge(intent: RefreshIntent, event: ev.Event, now: datetime, policy: Policy
     match policy.joint.judge(attempt):
         case Over() as verdict:
             return _stop(intent, verdict, now, policy)
+        # An attempt that we gave up on at its deadline stays so, unless it turns out to have only begun.
+        case NotYet() if intent.status is Status.BACKING_OFF and not isinstance(event, ev.RefreshStarted):
+            return Transition(intent=intent)
         case NotYet(confirm=confirm):
             effects = (_read(attempt),) if confirm else ()
             return Transition(intent=_go_on(intent, now, policy), effects=effects)
@@ -270,6 +273,9 @@ def _after_unclear(
         return _stop(intent, policy.joint.by_evidence(attempt), now, policy)
     wait = _grown(timing.unclear, attempt.unclear, timing)
     unclear = attempt.unclear + 1
+    if event.answered and unclear >= timing.answered_errors:
+        refused = Failure(reason=Reason.PROVIDER_ERROR, code=event.detail)
+        return _next(intent, ev.CreateRefused(failure=refused), now, policy)
     replays = event.answered and policy.new_key_after_answer
     key = key_of(intent.id, attempt.number, unclear) if replays else attempt.key
     return Transition(

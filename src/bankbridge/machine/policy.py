@@ -75,7 +75,8 @@ class Timing:
     ``first_poll`` after the start, then longer by ``poll_factor`` up to ``longest_poll``. ``attempt``: how long
     one attempt may take; an open prompt extends it to ``after_prompt`` past the prompt's end. ``prompt``: the
     life of a prompt whose provider states none. ``prompt_margin``: how long after its end we believe in a late
-    answer. ``unclear``: how long after an unclear create we ask again. ``intent``: no retry starts later
+    answer. ``unclear``: how long after an unclear create we ask again; answered with an error for the
+    ``answered_errors``-th time it counts as refused, since the key may only replay the first answer. ``intent``: no retry starts later
     than this after the intent was made.
     """
 
@@ -87,6 +88,7 @@ class Timing:
     prompt_margin: timedelta = timedelta(seconds=30)
     after_prompt: timedelta = timedelta(minutes=10)
     unclear: timedelta = timedelta(seconds=30)
+    answered_errors: int = 3
     intent: timedelta = timedelta(hours=24)
 
 

@@ -83,7 +83,7 @@ def failure_for(status: str, public_error: str | None) -> Failure:
     meaning = RESULTS.get((status, public_error))
     if meaning is None:
         return Failure(reason=Reason.UNKNOWN, code=public_error)
-    return Failure(reason=meaning.reason, code=public_error or status, or_wrong_code=meaning.or_wrong_code)
+    return Failure(reason=meaning.reason, code=public_error, or_wrong_code=meaning.or_wrong_code)
 
 
 def _code(reason: Reason, means: str, source: str = _CODES) -> Meaning:
