@@ -64,13 +64,14 @@ TERMINAL: Final = frozenset(
 )
 
 _RUNNING: Final = (Status.IN_PROGRESS, Status.REQUIRES_MFA)
+# What a joint rule can say, once the retry policy has had its word. An application may replace the rule.
 _ENDED: Final = (Status.SUCCEEDED, Status.PARTIAL, Status.FAILED, Status.REJECTED, Status.BACKING_OFF)
 
 # The provider may already have said everything before its answer to our create arrives.
 _REQUESTED: Final[Mapping[type[Event], tuple[Status, ...]]] = {
     RefreshStarted: (*_RUNNING, *_ENDED, Status.CANCELED),
     CreateRefused: (Status.BACKING_OFF, Status.FAILED, Status.REJECTED),
-    CreateUnclear: (Status.REQUESTED, *_ENDED, Status.CANCELED, Status.LOST),
+    CreateUnclear: (Status.REQUESTED, *_ENDED, Status.CANCELED, Status.LOST),  # an end: by the deadline
     WokeUp: (Status.REQUESTED, *_ENDED, Status.CANCELED, Status.LOST),
     CancelRequested: (Status.CANCELED,),
     LinkLost: (Status.FAILED,),
@@ -85,29 +86,35 @@ _REQUESTED: Final[Mapping[type[Event], tuple[Status, ...]]] = {
     RefreshVanished: (Status.REQUESTED,),
 }
 
-_AT_WORK: Final[Mapping[type[Event], tuple[Status, ...]]] = {
-    RefreshStarted: _RUNNING,  # a repeat: the same create, asked again after a crash
-    CreateRefused: _RUNNING,  # another worker asked too; it counts for nothing once one has started
-    CreateUnclear: _RUNNING,
-    WokeUp: _RUNNING,
-    CancelRequested: (Status.CANCELED,),
-    LinkLost: (Status.FAILED,),
-    RefreshProgressed: _RUNNING,
-    PromptOffered: _RUNNING,
-    PromptAnswered: _RUNNING,
-    AccountReported: (*_RUNNING, *_ENDED),
-    RefreshSucceeded: (*_RUNNING, *_ENDED),
-    RefreshFailed: (*_RUNNING, *_ENDED),
-    RefreshRejected: (*_RUNNING, *_ENDED),
-    RefreshCanceled: (Status.CANCELED,),
-    RefreshVanished: (*_RUNNING, *_ENDED),
-    ReadFinished: (*_RUNNING, *_ENDED, Status.LOST),
-}
+
+def _at_work(here: Status) -> Mapping[type[Event], tuple[Status, ...]]:
+    """The two running statuses differ only in what a prompt does: words for the whole never move between them."""
+    return MappingProxyType(
+        {
+            RefreshStarted: (here,),  # a repeat: the same create, asked again after a crash
+            CreateRefused: (here,),  # another worker asked too; it counts for nothing once one has started
+            CreateUnclear: (here,),
+            WokeUp: (here,),
+            CancelRequested: (Status.CANCELED,),
+            LinkLost: (Status.FAILED,),
+            RefreshProgressed: (here,),
+            PromptOffered: _RUNNING if here is Status.REQUIRES_MFA else (here, Status.REQUIRES_MFA),
+            PromptAnswered: _RUNNING if here is Status.REQUIRES_MFA else (here,),
+            AccountReported: (*_RUNNING, *_ENDED),
+            RefreshSucceeded: (here, *_ENDED),
+            RefreshFailed: (here, *_ENDED),
+            RefreshRejected: (here, *_ENDED),
+            RefreshCanceled: (here, Status.CANCELED),
+            RefreshVanished: (here, *_ENDED),  # not known there (yet, any more): hints may be enough
+            ReadFinished: (here, *_ENDED, Status.LOST),
+        }
+    )
+
 
 # The attempt is over; what still arrives for it is kept, a success is a success, a rejection stops the retries.
 _BETWEEN_ATTEMPTS: Final[Mapping[type[Event], tuple[Status, ...]]] = {
     RefreshStarted: (*_RUNNING, *_ENDED, Status.CANCELED),  # a start beats a refusal of the same create
-    CreateRefused: (Status.BACKING_OFF,),
+    CreateRefused: (Status.BACKING_OFF, Status.FAILED, Status.REJECTED),
     CreateUnclear: (Status.BACKING_OFF,),
     WokeUp: (Status.REQUESTED,),
     CancelRequested: (Status.CANCELED,),
@@ -120,22 +127,22 @@ _BETWEEN_ATTEMPTS: Final[Mapping[type[Event], tuple[Status, ...]]] = {
     RefreshFailed: _ENDED,
     RefreshRejected: _ENDED,
     RefreshCanceled: (Status.BACKING_OFF, Status.CANCELED),
-    RefreshVanished: (Status.BACKING_OFF,),
+    RefreshVanished: _ENDED,
     ReadFinished: (Status.BACKING_OFF,),
 }
 
 
 def _over(status: Status) -> Mapping[type[Event], tuple[Status, ...]]:
     """Terminal is absorbing: facts are still kept, the status is what it is. Nobody wakes or cancels it."""
-    facts = (set(_AT_WORK) | set(_REQUESTED)) - {WokeUp, CancelRequested}
+    facts = set(_BETWEEN_ATTEMPTS) - {WokeUp, CancelRequested}
     return MappingProxyType(dict.fromkeys(facts, (status,)))
 
 
 TABLE: Final[Mapping[Status, Mapping[type[Event], tuple[Status, ...]]]] = MappingProxyType(
     {
         Status.REQUESTED: MappingProxyType(_REQUESTED),
-        Status.IN_PROGRESS: MappingProxyType(_AT_WORK),
-        Status.REQUIRES_MFA: MappingProxyType(_AT_WORK),
+        Status.IN_PROGRESS: _at_work(Status.IN_PROGRESS),
+        Status.REQUIRES_MFA: _at_work(Status.REQUIRES_MFA),
         Status.BACKING_OFF: MappingProxyType(_BETWEEN_ATTEMPTS),
         Status.SUCCEEDED: _over(Status.SUCCEEDED),
         Status.PARTIAL: _over(Status.PARTIAL),
