@@ -18,6 +18,7 @@ from bankbridge.emulation import Clock, Emulator, Server, UnknownLinkError, Unkn
 from bankbridge_rail.emulator import SWITCHES, WORDS, RailEmulator, Timings, create_emulator
 from tests.emulation.receiver import PATIENCE, Receiver
 
+TLS = httpx.create_ssl_context()  # once: it takes longer than a test
 START = datetime(2026, 6, 3, 15, 0, tzinfo=UTC)
 
 
@@ -66,7 +67,7 @@ def served(receiver: Receiver, switches: Mapping[str, str], *, is_subscribed: bo
     headers = {"Authorization": f"Bearer {emulator.secret_key}"}
     with (
         Server(emulator.app) as server,
-        httpx.Client(base_url=server.url, headers=headers, timeout=10) as http,
+        httpx.Client(base_url=server.url, headers=headers, verify=TLS) as http,
     ):
         rail = Rail(emulator, http, receiver, secret="")
         if is_subscribed:
@@ -812,7 +813,10 @@ def test_in_fast_time_a_story_runs_by_itself():
     emulator = create_emulator(Clock(start=START, speed=1000), timings=timings)
     link_id = emulator.add_link().link_id
     headers = {"Authorization": f"Bearer {emulator.secret_key}"}
-    with Server(emulator.app) as server, httpx.Client(base_url=server.url, headers=headers) as http:
+    with (
+        Server(emulator.app) as server,
+        httpx.Client(base_url=server.url, headers=headers, verify=TLS) as http,
+    ):
         path = "/v1/refresh_intents"
         intent = http.post(path, json={"link_id": link_id}).json()
         while intent["status"] == "created":
