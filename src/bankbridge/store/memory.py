@@ -6,27 +6,30 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-import attrs
-
 from bankbridge.machine.intent import RefreshIntent
 from bankbridge.machine.link import Link
 from bankbridge.machine.notices import Subject
 from bankbridge.store import LogEntry, Parked, StoredDelivery, Transaction
-from bankbridge.words.errors import StaleVersionError
+from bankbridge.words.errors import StaleVersionError, UnknownLinkError
 from bankbridge.words.ids import AccountId, ConnectionName, DeliveryId, IntentId, LinkId
 
 _T = TypeVar("_T")
 
 
-@attrs.define
 class _Tables:
-    links: dict[tuple[ConnectionName, LinkId], Link] = attrs.field(factory=dict)
-    accounts: dict[tuple[ConnectionName, AccountId], LinkId] = attrs.field(factory=dict)
-    intents: dict[IntentId, RefreshIntent] = attrs.field(factory=dict)
-    deliveries: dict[DeliveryId, StoredDelivery] = attrs.field(factory=dict)
-    results: dict[DeliveryId, str] = attrs.field(factory=dict)
-    parked: list[Parked] = attrs.field(factory=list)
-    log: list[LogEntry] = attrs.field(factory=list)
+    def __init__(self) -> None:
+        self.links: dict[tuple[ConnectionName, LinkId], Link] = {}
+        self.accounts: dict[tuple[ConnectionName, AccountId], LinkId] = {}
+        self.intents: dict[IntentId, RefreshIntent] = {}
+        self.deliveries: dict[DeliveryId, StoredDelivery] = {}
+        self.results: dict[DeliveryId, str] = {}
+        self.parked: dict[tuple[DeliveryId, int], Parked] = {}
+        self.log: list[LogEntry] = []
+
+    def copied(self) -> "_Tables":
+        tables = _Tables()
+        vars(tables).update({name: copy.copy(table) for name, table in vars(self).items()})
+        return tables
 
 
 class MemoryStore:
@@ -39,12 +42,7 @@ class MemoryStore:
     def transact(self, work: Callable[[Transaction], _T]) -> _T:
         """Run ``work`` alone, and keep what it did if it returns."""
         with self._lock:
-            tables = _Tables(
-                **{
-                    field.name: copy.copy(getattr(self._tables, field.name))
-                    for field in attrs.fields(_Tables)
-                }
-            )
+            tables = self._tables.copied()
             result = work(_MemoryTransaction(tables))
             self._tables = tables
             return result
@@ -87,34 +85,46 @@ class _MemoryTransaction:
     def intents(self, link: Link, *, limit: int) -> Sequence[RefreshIntent]:
         mine = [
             intent
-            for intent in self._tables.intents.values()
+            for intent in reversed(self._tables.intents.values())
             if (intent.connection, intent.link_id) == (link.connection, link.id)
         ]
         return sorted(mine, key=lambda intent: intent.created_at, reverse=True)[:limit]
 
     def open_intent(self, link: Link) -> RefreshIntent | None:
-        return next(
-            (
-                intent
-                for intent in self.intents(link, limit=len(self._tables.intents))
-                if not intent.status.terminal
-            ),
-            None,
-        )
+        return self._open((link.connection, link.id))
 
     def add_intent(self, intent: RefreshIntent) -> None:
-        link = self._tables.links[intent.connection, intent.link_id]
-        if not intent.status.terminal and (running := self.open_intent(link)) is not None:
-            msg = f"link {link.id}: intent {running.id} is still open"
+        if (intent.connection, intent.link_id) not in self._tables.links:
+            msg = f"link {intent.link_id}: is not stored; add it first"
+            raise UnknownLinkError(msg)
+        if intent.id in self._tables.intents:
+            msg = f"intent {intent.id}: is stored already"
             raise StaleVersionError(msg)
-        self._tables.intents[intent.id] = intent
+        self._put(intent)
 
     def save_intent(self, intent: RefreshIntent, *, replaces: int) -> None:
         stored = self._tables.intents.get(intent.id)
         if stored is None or stored.version != replaces:
             msg = f"intent {intent.id}: version {replaces} is no longer the stored one"
             raise StaleVersionError(msg)
+        self._put(intent)
+
+    def _put(self, intent: RefreshIntent) -> None:
+        running = self._open((intent.connection, intent.link_id))
+        if not intent.status.terminal and running is not None and running.id != intent.id:
+            msg = f"intent {intent.id}: {running.id}, another one of link {intent.link_id}, is open"
+            raise StaleVersionError(msg)
         self._tables.intents[intent.id] = intent
+
+    def _open(self, link: tuple[ConnectionName, LinkId]) -> RefreshIntent | None:
+        return next(
+            (
+                intent
+                for intent in self._tables.intents.values()
+                if (intent.connection, intent.link_id) == link and not intent.status.terminal
+            ),
+            None,
+        )
 
     def due_intents(self, now: datetime, *, limit: int) -> Sequence[RefreshIntent]:
         due = [
@@ -141,28 +151,30 @@ class _MemoryTransaction:
         waiting = [
             stored for name, stored in self._tables.deliveries.items() if name not in self._tables.results
         ]
-        return waiting[:limit]
+        return sorted(waiting, key=lambda stored: stored.delivery.received_at)[:limit]
 
     def settle_delivery(self, delivery_id: DeliveryId, result: str) -> None:
-        self._tables.results[delivery_id] = result
+        if delivery_id in self._tables.deliveries:
+            self._tables.results[delivery_id] = result
 
     def park(self, parked: Parked) -> None:
-        self._tables.parked.append(parked)
+        self._tables.parked[parked.delivery_id, parked.index] = parked
 
     def parked_for(self, about: Subject, connection: ConnectionName) -> Sequence[Parked]:
         return [
             parked
-            for parked in self._tables.parked
+            for parked in self._tables.parked.values()
             if parked.connection == connection and _share(parked.about, about)
         ]
 
     def unpark(self, parked: Parked) -> None:
-        self._tables.parked.remove(parked)
+        self._tables.parked.pop((parked.delivery_id, parked.index), None)
 
     def drop_parked(self, now: datetime) -> int:
-        before = len(self._tables.parked)
-        self._tables.parked = [parked for parked in self._tables.parked if parked.until >= now]
-        return before - len(self._tables.parked)
+        over = [key for key, parked in self._tables.parked.items() if parked.until < now]
+        for key in over:
+            del self._tables.parked[key]
+        return len(over)
 
     def log(self, entry: LogEntry) -> None:
         self._tables.log.append(entry)

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 
@@ -58,6 +60,9 @@ def _begin(connection: sa.Connection) -> None:
 
 _SERVED: Final[Mapping[str, Callable[[sa.URL], sa.Engine]]] = {"sqlite": _sqlite_engine}
 
+# `ON CONFLICT` is not in Core itself; the databases that have it spell it alike.
+_INSERTS: Final = {"sqlite": sqlite.insert}
+
 
 def engine_of(url: str | sa.URL) -> sa.Engine:
     """The engine for a URL. Raises `ConfigurationError` for one that is not served."""
@@ -70,3 +75,22 @@ def engine_of(url: str | sa.URL) -> sa.Engine:
     if backend not in _SERVED:
         raise ConfigurationError([f"store: {backend} is not served; write sqlite:///path/to/file.db"])
     return _SERVED[backend](parsed)
+
+
+@cache
+def insert_new(backend: str, table: sa.Table) -> sa.Insert:
+    """Insert a row unless any unique constraint stands against it; the row count tells which."""
+    insert = _INSERTS[backend](table).on_conflict_do_nothing()
+    return insert.inline().execution_options(preserve_rowcount=True)
+
+
+@cache
+def put(backend: str, table: sa.Table, *keys: str) -> sa.Insert:
+    """Insert a row, or replace what the row with the same ``keys`` holds."""
+    insert = _INSERTS[backend](table)
+    held = {
+        column.name: insert.excluded[column.name]
+        for column in table.columns
+        if column.name not in keys and column.name != "position"
+    }
+    return insert.on_conflict_do_update(index_elements=keys, set_=held).inline()

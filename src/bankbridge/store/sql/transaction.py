@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -12,6 +12,7 @@ from bankbridge.machine.link import Link
 from bankbridge.machine.notices import Subject
 from bankbridge.machine.status import Status
 from bankbridge.store import LogEntry, Parked, StoredDelivery, Transaction
+from bankbridge.store.sql.engines import insert_new, put
 from bankbridge.store.sql.sealing import Sealer
 from bankbridge.store.sql.tables import (
     ACCOUNTS,
@@ -29,6 +30,10 @@ from bankbridge.webhooks import Delivery
 from bankbridge.words.errors import StaleVersionError, UnknownLinkError
 from bankbridge.words.ids import AccountId, ConnectionName, DeliveryId, IntentId, LinkId
 
+_LINKS: Final = sa.select(LINKS.c.id, LINKS.c.document)
+_INTENTS: Final = sa.select(INTENTS.c.id, INTENTS.c.document)
+_DELIVERIES: Final = sa.select(DELIVERIES.c.id, DELIVERIES.c.document)
+
 
 def transaction_on(connection: sa.Connection, sealer: Sealer) -> Transaction:
     """What `bankbridge.store.Transaction` promises, on a connection in a transaction."""
@@ -38,47 +43,46 @@ def transaction_on(connection: sa.Connection, sealer: Sealer) -> Transaction:
 class _SqlTransaction:
     def __init__(self, connection: sa.Connection, sealer: Sealer) -> None:
         self._connection = connection
+        self._backend = connection.dialect.name
         self._sealer = sealer
 
     # --- links
 
     def link(self, link_id: LinkId, connection: ConnectionName | None = None) -> Link | None:
-        return self._only_link(sa.select(LINKS).where(LINKS.c.id == link_id), connection)
+        return self._only_link(connection, LINKS.c.id == link_id)
 
     def links(self) -> Sequence[Link]:
-        return self._links(sa.select(LINKS).order_by(LINKS.c.id, LINKS.c.connection))
+        return self._links(_LINKS.order_by(LINKS.c.id, LINKS.c.connection))
 
     def link_of_account(self, account_id: AccountId, connection: ConnectionName | None = None) -> Link | None:
-        here = sa.and_(LINKS.c.id == ACCOUNTS.c.link_id, LINKS.c.connection == ACCOUNTS.c.connection)
-        found = sa.select(LINKS).join(ACCOUNTS, here).where(ACCOUNTS.c.id == account_id)
-        return self._only_link(found, connection)
+        seen_under = LINKS.c.id == ACCOUNTS.c.link_id, LINKS.c.connection == ACCOUNTS.c.connection
+        return self._only_link(connection, ACCOUNTS.c.id == account_id, *seen_under)
 
     def save_link(self, link: Link) -> None:
         row = {"id": link.id, "connection": link.connection}
         self._put(LINKS, row, {"document": self._sealer.seal(link)})
-        known = self._connection.scalars(
-            sa.select(ACCOUNTS.c.id).where(
-                ACCOUNTS.c.id.in_(link.accounts or ()),
-                ACCOUNTS.c.connection == link.connection,
-                ACCOUNTS.c.link_id == link.id,
-            )
-        )
-        for account_id in set(link.accounts or ()).difference(known):
+        if link.accounts:
+            self._map_accounts(link, set(link.accounts))
+
+    def _map_accounts(self, link: Link, accounts: set[AccountId]) -> None:
+        here = ACCOUNTS.c.connection == link.connection, ACCOUNTS.c.link_id == link.id
+        mapped = self._connection.scalars(sa.select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(accounts), *here))
+        for account_id in accounts.difference(mapped):
             row = {"id": account_id, "connection": link.connection}
             self._put(ACCOUNTS, row, {"link_id": link.id})
 
     # --- intents
 
     def intent(self, intent_id: IntentId) -> RefreshIntent | None:
-        found = self._intents(sa.select(INTENTS).where(INTENTS.c.id == intent_id))
+        found = self._intents(_INTENTS.where(INTENTS.c.id == intent_id))
         return found[0] if found else None
 
     def intents(self, link: Link, *, limit: int) -> Sequence[RefreshIntent]:
         newest_first = INTENTS.c.created_at.desc(), INTENTS.c.position.desc()
-        return self._intents(sa.select(INTENTS).where(_of(link)).order_by(*newest_first).limit(limit))
+        return self._intents(_INTENTS.where(_of(link)).order_by(*newest_first).limit(limit))
 
     def open_intent(self, link: Link) -> RefreshIntent | None:
-        found = self._intents(sa.select(INTENTS).where(_of(link), IS_OPEN))
+        found = self._intents(_INTENTS.where(_of(link), IS_OPEN))
         return found[0] if found else None
 
     def add_intent(self, intent: RefreshIntent) -> None:
@@ -87,19 +91,23 @@ class _SqlTransaction:
             msg = f"link {intent.link_id}: is not stored; add it first"
             raise UnknownLinkError(msg)
         row = self._intent_row(intent) | {"created_at": intent.created_at}
-        if self._try(sa.insert(INTENTS).values(row)) is None:
+        if not self._insert_new(INTENTS, row):
             msg = f"intent {intent.id}: it, or another open one of link {intent.link_id}, is stored already"
             raise StaleVersionError(msg)
 
     def save_intent(self, intent: RefreshIntent, *, replaces: int) -> None:
         here = INTENTS.c.id == intent.id, INTENTS.c.version == replaces
-        # Without a row, the version is another; without an answer, another intent of the link is open.
-        if not self._try(sa.update(INTENTS).where(*here).values(self._intent_row(intent))):
+        try:
+            changed = self._connection.execute(sa.update(INTENTS).where(*here), self._intent_row(intent))
+        except IntegrityError:
+            msg = f"intent {intent.id}: another one of link {intent.link_id} is open"
+            raise StaleVersionError(msg) from None
+        if not changed.rowcount:
             msg = f"intent {intent.id}: version {replaces} is no longer the stored one"
             raise StaleVersionError(msg)
 
     def due_intents(self, now: datetime, *, limit: int) -> Sequence[RefreshIntent]:
-        due = sa.select(INTENTS).where(WAKES, INTENTS.c.wake_at <= now)
+        due = _INTENTS.where(WAKES, INTENTS.c.wake_at <= now)
         return self._intents(due.order_by(INTENTS.c.wake_at, INTENTS.c.position).limit(limit))
 
     def next_wake_at(self) -> datetime | None:
@@ -116,15 +124,15 @@ class _SqlTransaction:
             "received_at": stored.delivery.received_at,
             "document": self._sealer.seal(stored.delivery),
         }
-        return self._try(sa.insert(DELIVERIES).values(row)) is not None
+        return self._insert_new(DELIVERIES, row)
 
     def delivery(self, delivery_id: DeliveryId) -> StoredDelivery | None:
-        found = self._deliveries(sa.select(DELIVERIES).where(DELIVERIES.c.id == delivery_id))
+        found = self._deliveries(_DELIVERIES.where(DELIVERIES.c.id == delivery_id))
         return found[0] if found else None
 
     def waiting_deliveries(self, *, limit: int) -> Sequence[StoredDelivery]:
         oldest_first = DELIVERIES.c.received_at, DELIVERIES.c.position
-        return self._deliveries(sa.select(DELIVERIES).where(IS_WAITING).order_by(*oldest_first).limit(limit))
+        return self._deliveries(_DELIVERIES.where(IS_WAITING).order_by(*oldest_first).limit(limit))
 
     def settle_delivery(self, delivery_id: DeliveryId, result: str) -> None:
         here = DELIVERIES.c.id == delivery_id
@@ -195,18 +203,11 @@ class _SqlTransaction:
 
     # --- rows and values
 
-    def _put(self, table: sa.Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
-        here = [table.c[name] == value for name, value in key.items()]
-        if not self._connection.execute(sa.update(table).where(*here).values(**values)).rowcount:
-            self._connection.execute(sa.insert(table).values(**key, **values))
+    def _insert_new(self, table: sa.Table, row: Mapping[str, object]) -> bool:
+        return self._connection.execute(insert_new(self._backend, table), row).rowcount > 0
 
-    def _try(self, statement: sa.Insert | sa.Update) -> int | None:
-        """How many rows it changed; ``None``, and nothing done, when a constraint stands against it."""
-        try:
-            with self._connection.begin_nested():
-                return self._connection.execute(statement).rowcount
-        except IntegrityError:
-            return None
+    def _put(self, table: sa.Table, keys: Mapping[str, object], row: Mapping[str, object]) -> None:
+        self._connection.execute(put(self._backend, table, *keys), {**keys, **row})
 
     def _intent_row(self, intent: RefreshIntent) -> dict[str, object]:
         return {
@@ -219,21 +220,20 @@ class _SqlTransaction:
             "document": self._sealer.seal(intent),
         }
 
-    def _only_link(self, found: sa.Select[Any], connection: ConnectionName | None) -> Link | None:
-        if connection is not None:
-            found = found.where(LINKS.c.connection == connection)
-        links = self._links(found.limit(2))
+    def _only_link(self, connection: ConnectionName | None, *here: sa.ColumnElement[bool]) -> Link | None:
+        there = () if connection is None else (LINKS.c.connection == connection,)
+        links = self._links(_LINKS.where(*here, *there).limit(2))
         return links[0] if len(links) == 1 else None
 
-    def _links(self, found: sa.Select[Any]) -> list[Link]:
+    def _links(self, found: sa.Executable) -> list[Link]:
         rows = self._connection.execute(found)
         return [self._sealer.open(Link, row.document, f"link {row.id}") for row in rows]
 
-    def _intents(self, found: sa.Select[Any]) -> list[RefreshIntent]:
+    def _intents(self, found: sa.Executable) -> list[RefreshIntent]:
         rows = self._connection.execute(found)
         return [self._sealer.open(RefreshIntent, row.document, f"intent {row.id}") for row in rows]
 
-    def _deliveries(self, found: sa.Select[Any]) -> list[StoredDelivery]:
+    def _deliveries(self, found: sa.Executable) -> list[StoredDelivery]:
         return [
             StoredDelivery(
                 id=row.id, delivery=self._sealer.open(Delivery, row.document, f"delivery {row.id}")

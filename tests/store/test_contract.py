@@ -1,0 +1,502 @@
+"""What every store must do, whatever it is made of."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta, timezone
+
+import attrs
+import pytest
+
+from bankbridge.machine.link import Institution, LinkStatus
+from bankbridge.machine.notices import Subject
+from bankbridge.machine.status import TERMINAL, Status
+from bankbridge.words.errors import StaleVersionError, UnknownLinkError
+from tests.store import values as v
+
+THREADS = 8
+
+
+def together(works):
+    """Run every piece of work in a thread of its own, all released at once; what each returned or raised."""
+    gate = threading.Barrier(len(works))
+
+    def run(work):
+        gate.wait()
+        try:
+            return work()
+        except StaleVersionError as error:
+            return error
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(run, works))
+
+
+# --- transactions
+
+
+def test_what_a_transaction_returns_is_handed_on(store):
+    assert store.transact(lambda tx: 42) == 42
+
+
+def test_work_that_raises_leaves_no_trace(store):
+    old = v.with_link(store, v.link("link_1", v.RAIL, "acc_1"))
+    running = v.intent("intent_1", old)
+    store.transact(lambda tx: tx.add_intent(running))
+    store.transact(lambda tx: tx.add_delivery(v.delivery("d_1")))
+    store.transact(lambda tx: tx.park(v.parked("d_1", link_id="link_1")))
+
+    def everything_and_then(tx):
+        tx.save_link(attrs.evolve(old, status=LinkStatus.LOCKED))
+        tx.save_link(v.link("link_2", v.RAIL, "acc_1", "acc_2"))
+        tx.save_intent(v.ended(running), replaces=0)
+        tx.add_intent(v.intent("intent_2", old))
+        tx.add_delivery(v.delivery("d_2"))
+        tx.settle_delivery("d_1", "applied")
+        tx.park(v.parked("d_2", link_id="link_1"))
+        tx.unpark(v.parked("d_1", link_id="link_1"))
+        tx.log(v.entry("WokeUp"))
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        store.transact(everything_and_then)
+
+    def look(tx):
+        assert tx.links() == [old]
+        assert tx.link_of_account("acc_1") == old
+        assert tx.link_of_account("acc_2") is None
+        assert tx.intents(old, limit=9) == [running]
+        assert tx.delivery("d_2") is None
+        assert tx.waiting_deliveries(limit=9) == [v.delivery("d_1")]
+        assert tx.parked_for(Subject(link_id="link_1"), v.RAIL) == [v.parked("d_1", link_id="link_1")]
+        assert tx.log_of("intent_1") == []
+
+    store.transact(look)
+
+
+def test_a_transaction_sees_its_own_writes(store):
+    def work(tx):
+        tx.save_link(v.link())
+        return tx.link("link_1")
+
+    assert store.transact(work) == v.link()
+
+
+def test_the_store_goes_on_after_work_that_raised(store):
+    for _ in range(20):
+        with pytest.raises(ZeroDivisionError):
+            store.transact(lambda tx: 1 / 0)
+    assert store.transact(lambda tx: tx.links()) == []
+
+
+def test_threads_that_read_then_write_lose_no_update(store):
+    v.with_link(store, v.link())
+
+    def count_one(tx):
+        seen = tx.link("link_1")
+        tx.save_link(attrs.evolve(seen, refused_logins=seen.refused_logins + 1))
+
+    together([lambda: [store.transact(count_one) for _ in range(5)]] * THREADS)
+    assert store.transact(lambda tx: tx.link("link_1")).refused_logins == 5 * THREADS
+
+
+# --- links
+
+
+def test_an_unknown_link_is_none(store):
+    assert store.transact(lambda tx: (tx.link("link_1"), tx.link("link_1", v.RAIL))) == (None, None)
+
+
+def test_a_link_comes_back_whole(store):
+    rich = v.link(
+        "link_1",
+        v.FINTOC,
+        "acc_1",
+        "acc_2",
+        token="link_token_x",
+        institution=Institution(id="cl_banco_de_chile", name="Banco de Chile"),
+        status=LinkStatus.NEEDS_RECONNECT,
+        credential_version=3,
+        refused_logins=1,
+        abandoned_prompts=2,
+        cooldown_until=v.minutes(5),
+        refreshed_at=v.NOON,
+        version=7,
+    )
+    v.with_link(store, rich)
+    assert store.transact(lambda tx: tx.link("link_1", v.FINTOC)) == rich
+
+
+def test_a_saved_link_replaces_the_one_before(store):
+    v.with_link(store, v.link())
+    locked = v.with_link(store, v.link(status=LinkStatus.LOCKED))
+    assert store.transact(lambda tx: tx.links()) == [locked]
+
+
+def test_links_come_by_id(store):
+    names = ["link_3", "link_1", "link_2"]
+    for name in names:
+        v.with_link(store, v.link(name))
+    assert [link.id for link in store.transact(lambda tx: tx.links())] == sorted(names)
+
+
+def test_one_id_under_two_connections_is_two_links(store):
+    rail = v.with_link(store, v.link("link_1", v.RAIL, "acc_1"))
+    fintoc = v.with_link(store, v.link("link_1", v.FINTOC, "acc_1"))
+
+    def look(tx):
+        assert tx.link("link_1", v.RAIL) == rail
+        assert tx.link("link_1", v.FINTOC) == fintoc
+        assert tx.link("link_1") is None, "which of the two is not said"
+        assert tx.link_of_account("acc_1", v.RAIL) == rail
+        assert tx.link_of_account("acc_1", v.FINTOC) == fintoc
+        assert tx.link_of_account("acc_1") is None
+        assert set(tx.links()) == {rail, fintoc}
+
+    store.transact(look)
+
+
+def test_each_of_two_links_with_one_id_may_have_an_open_intent(store):
+    rail, fintoc = (v.with_link(store, v.link("link_1", where)) for where in (v.RAIL, v.FINTOC))
+    mine, other = v.intent("intent_1", rail), v.intent("intent_2", fintoc)
+
+    def add(tx):
+        tx.add_intent(mine)
+        tx.add_intent(other)
+
+    store.transact(add)
+    assert store.transact(lambda tx: (tx.open_intent(rail), tx.open_intent(fintoc))) == (mine, other)
+    assert store.transact(lambda tx: tx.intents(rail, limit=9)) == [mine]
+
+
+def test_an_account_leads_to_the_link_it_was_last_seen_under(store):
+    v.with_link(store, v.link("link_1", v.RAIL, "acc_1", "acc_2"))
+    moved = v.with_link(store, v.link("link_2", v.RAIL, "acc_2"))
+    assert store.transact(lambda tx: tx.link_of_account("acc_2")) == moved
+    gone = v.with_link(store, v.link("link_1", v.RAIL, "acc_3"))
+    assert store.transact(lambda tx: tx.link_of_account("acc_1")) == gone, "it was last seen there"
+    assert store.transact(lambda tx: tx.link_of_account("acc_9", v.RAIL)) is None
+
+
+# --- intents
+
+
+def test_an_unknown_intent_is_none(store):
+    assert store.transact(lambda tx: tx.intent("intent_1")) is None
+    assert store.transact(lambda tx: tx.open_intent(v.link())) is None
+    assert store.transact(lambda tx: tx.intents(v.link(), limit=9)) == []
+
+
+def test_an_intent_needs_its_link(store):
+    with pytest.raises(UnknownLinkError, match="link link_1: is not stored"):
+        store.transact(lambda tx: tx.add_intent(v.intent("intent_1", v.link())))
+
+
+def test_an_intent_is_replaced_by_its_next_version(store):
+    first = v.intent("intent_1", v.with_link(store, v.link()))
+    second = attrs.evolve(first, status=Status.IN_PROGRESS, version=1)
+    store.transact(lambda tx: tx.add_intent(first))
+    assert store.transact(lambda tx: tx.intent("intent_1")) == first
+    store.transact(lambda tx: tx.save_intent(second, replaces=0))
+    assert store.transact(lambda tx: tx.intent("intent_1")) == second
+
+
+@pytest.mark.parametrize("replaces", [0, 2])
+def test_another_version_than_the_stored_one_is_stale(store, replaces):
+    first = v.intent("intent_1", v.with_link(store, v.link()), version=1)
+    store.transact(lambda tx: tx.add_intent(first))
+    with pytest.raises(StaleVersionError, match=f"intent intent_1: version {replaces} is no longer"):
+        store.transact(lambda tx: tx.save_intent(attrs.evolve(first, version=9), replaces=replaces))
+    assert store.transact(lambda tx: tx.intent("intent_1")) == first
+
+
+def test_an_intent_that_is_not_stored_cannot_be_replaced(store):
+    new = v.intent("intent_1", v.with_link(store, v.link()))
+    with pytest.raises(StaleVersionError):
+        store.transact(lambda tx: tx.save_intent(new, replaces=0))
+
+
+def test_an_intent_cannot_be_added_twice(store):
+    over = v.ended(v.intent("intent_1", v.with_link(store, v.link())))
+    store.transact(lambda tx: tx.add_intent(over))
+    with pytest.raises(StaleVersionError):
+        store.transact(lambda tx: tx.add_intent(attrs.evolve(over, version=5)))
+    assert store.transact(lambda tx: tx.intent("intent_1")) == over
+
+
+def test_a_link_has_at_most_one_open_intent(store):
+    home = v.with_link(store, v.link())
+    store.transact(lambda tx: tx.add_intent(v.intent("intent_1", home)))
+    with pytest.raises(StaleVersionError, match=r"intent_2.* another"):
+        store.transact(lambda tx: tx.add_intent(v.intent("intent_2", home)))
+    assert store.transact(lambda tx: tx.open_intent(home)).id == "intent_1"
+
+
+def test_when_an_intent_is_over_the_next_may_open(store):
+    home = v.with_link(store, v.link())
+    first, second = v.intent("intent_1", home), v.intent("intent_2", home)
+    store.transact(lambda tx: tx.add_intent(first))
+    store.transact(lambda tx: tx.save_intent(v.ended(first), replaces=0))
+    assert store.transact(lambda tx: tx.open_intent(home)) is None
+    store.transact(lambda tx: tx.add_intent(second))
+    assert store.transact(lambda tx: tx.open_intent(home)) == second
+
+
+def test_an_ended_intent_cannot_open_again_beside_another(store):
+    home = v.with_link(store, v.link())
+    first = v.intent("intent_1", home)
+
+    def prepare(tx):
+        tx.add_intent(v.ended(first))
+        tx.add_intent(v.intent("intent_2", home))
+
+    store.transact(prepare)
+    with pytest.raises(StaleVersionError, match=r"intent_1.*another.*open"):
+        store.transact(lambda tx: tx.save_intent(first, replaces=1))
+    assert store.transact(lambda tx: tx.intent("intent_1")) == v.ended(first)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_an_intent_is_open_until_its_status_is_terminal(store, status):
+    home = v.with_link(store, v.link())
+    store.transact(lambda tx: tx.add_intent(v.intent("intent_1", home, status=status)))
+    assert (store.transact(lambda tx: tx.open_intent(home)) is None) is (status in TERMINAL)
+
+
+def test_a_links_intents_come_newest_first_and_no_more_than_asked_for(store):
+    home, other = v.with_link(store, v.link()), v.with_link(store, v.link("link_2"))
+
+    def add(tx):
+        tx.add_intent(v.intent("intent_0", other))
+        for name, at in (("intent_b", 2), ("intent_c", 1), ("intent_a", 3), ("intent_d", 3)):
+            tx.add_intent(v.ended(v.intent(name, home, v.minutes(at))))
+
+    store.transact(add)
+    newest = ["intent_d", "intent_a", "intent_b", "intent_c"]
+    assert [one.id for one in store.transact(lambda tx: tx.intents(home, limit=9))] == newest
+    assert [one.id for one in store.transact(lambda tx: tx.intents(home, limit=2))] == newest[:2]
+
+
+def test_due_intents_come_longest_due_first(store):
+    wakes = {"intent_a": 3, "intent_b": 1, "intent_c": 2, "intent_d": 2, "intent_e": 4}
+
+    def add(tx):
+        for name, at in wakes.items():
+            home = v.link(f"link_{name}")
+            tx.save_link(home)
+            tx.add_intent(v.waking(v.intent(name, home), v.minutes(at)))
+
+    store.transact(add)
+    due = store.transact(lambda tx: tx.due_intents(v.minutes(3), limit=9))
+    assert [one.id for one in due] == ["intent_b", "intent_c", "intent_d", "intent_a"]
+    assert [one.id for one in store.transact(lambda tx: tx.due_intents(v.minutes(3), limit=2))] == [
+        "intent_b",
+        "intent_c",
+    ]
+    just_before = v.minutes(1) - timedelta(microseconds=1)
+    assert store.transact(lambda tx: tx.due_intents(just_before, limit=9)) == []
+    assert store.transact(lambda tx: tx.next_wake_at()) == v.minutes(1)
+
+
+def test_without_a_wake_up_an_intent_is_never_due(store):
+    home = v.with_link(store, v.link())
+    assert store.transact(lambda tx: tx.next_wake_at()) is None
+    store.transact(lambda tx: tx.add_intent(v.ended(v.intent("intent_1", home))))
+    assert store.transact(lambda tx: tx.due_intents(v.minutes(999), limit=9)) == []
+    assert store.transact(lambda tx: tx.next_wake_at()) is None
+
+
+def test_a_wake_up_follows_the_newest_version(store):
+    first = v.intent("intent_1", v.with_link(store, v.link()))
+    store.transact(lambda tx: tx.add_intent(first))
+    later = attrs.evolve(v.waking(first, v.minutes(30)), version=1)
+    store.transact(lambda tx: tx.save_intent(later, replaces=0))
+    assert store.transact(lambda tx: tx.next_wake_at()) == v.minutes(30)
+    assert store.transact(lambda tx: tx.due_intents(v.minutes(29), limit=9)) == []
+
+
+def test_a_time_in_another_zone_is_the_same_time(store):
+    home = v.with_link(store, v.link())
+    santiago = v.NOON.astimezone(timezone(timedelta(hours=-3)))
+    store.transact(lambda tx: tx.add_intent(v.waking(v.intent("intent_1", home), santiago)))
+    assert store.transact(lambda tx: tx.next_wake_at()) == v.NOON
+    assert len(store.transact(lambda tx: tx.due_intents(v.NOON, limit=9))) == 1
+
+
+def test_of_many_threads_one_replaces_a_version(store):
+    first = v.intent("intent_1", v.with_link(store, v.link()))
+    store.transact(lambda tx: tx.add_intent(first))
+
+    def save(number):
+        mine = attrs.evolve(first, version=1, attempt=attrs.evolve(first.attempt, number=number))
+        store.transact(lambda tx: tx.save_intent(mine, replaces=0))
+        return number
+
+    results = together([lambda number=number: save(number) for number in range(THREADS)])
+    winners = [result for result in results if isinstance(result, int)]
+    assert len(winners) == 1
+    assert store.transact(lambda tx: tx.intent("intent_1")).attempt.number == winners[0]
+
+
+def test_of_many_threads_one_opens_an_intent(store):
+    home = v.with_link(store, v.link())
+
+    def add(number):
+        store.transact(lambda tx: tx.add_intent(v.intent(f"intent_{number}", home)))
+        return number
+
+    results = together([lambda number=number: add(number) for number in range(THREADS)])
+    winners = [result for result in results if isinstance(result, int)]
+    assert len(winners) == 1
+    assert store.transact(lambda tx: tx.open_intent(home)).id == f"intent_{winners[0]}"
+
+
+# --- deliveries
+
+
+def test_an_unknown_delivery_is_none(store):
+    assert store.transact(lambda tx: tx.delivery("d_1")) is None
+    assert store.transact(lambda tx: tx.waiting_deliveries(limit=9)) == []
+
+
+def test_a_delivery_comes_back_byte_for_byte(store):
+    raw = v.delivery("d_1", body=bytes(range(256)))
+    store.transact(lambda tx: tx.add_delivery(raw))
+    assert store.transact(lambda tx: tx.delivery("d_1")) == raw
+
+
+def test_a_delivery_is_taken_once_and_the_first_copy_stays(store):
+    first, second = v.delivery("d_1"), v.delivery("d_1", v.minutes(1), body=b"again")
+    assert store.transact(lambda tx: tx.add_delivery(first)) is True
+    assert store.transact(lambda tx: tx.add_delivery(second)) is False
+    assert store.transact(lambda tx: tx.waiting_deliveries(limit=9)) == [first]
+
+
+def test_a_copy_leaves_the_rest_of_its_transaction_alone(store):
+    store.transact(lambda tx: tx.add_delivery(v.delivery("d_1")))
+
+    def work(tx):
+        return [tx.add_delivery(v.delivery(name)) for name in ("d_0", "d_1", "d_2")]
+
+    assert store.transact(work) == [True, False, True]
+    assert len(store.transact(lambda tx: tx.waiting_deliveries(limit=9))) == 3
+
+
+def test_waiting_deliveries_come_oldest_first_and_no_more_than_asked_for(store):
+    def add(tx):
+        for name, at in (("d_c", 2), ("d_b", 2), ("d_a", 1)):
+            tx.add_delivery(v.delivery(name, v.minutes(at)))
+
+    store.transact(add)
+    assert [one.id for one in store.transact(lambda tx: tx.waiting_deliveries(limit=9))] == [
+        "d_a",
+        "d_c",
+        "d_b",
+    ]
+    assert [one.id for one in store.transact(lambda tx: tx.waiting_deliveries(limit=1))] == ["d_a"]
+
+
+def test_a_settled_delivery_waits_no_more_and_is_still_known(store):
+    def work(tx):
+        tx.add_delivery(v.delivery("d_1"))
+        tx.add_delivery(v.delivery("d_2"))
+        tx.settle_delivery("d_1", "applied")
+
+    store.transact(work)
+    assert store.transact(lambda tx: tx.waiting_deliveries(limit=9)) == [v.delivery("d_2")]
+    assert store.transact(lambda tx: tx.delivery("d_1")) == v.delivery("d_1")
+    assert store.transact(lambda tx: tx.add_delivery(v.delivery("d_1"))) is False
+
+
+def test_settling_what_never_came_does_nothing(store):
+    store.transact(lambda tx: tx.settle_delivery("d_1", "applied"))
+    store.transact(lambda tx: tx.add_delivery(v.delivery("d_1")))
+    assert store.transact(lambda tx: tx.waiting_deliveries(limit=9)) == [v.delivery("d_1")]
+
+
+def test_of_many_threads_one_takes_a_delivery(store):
+    def add(number):
+        copy = v.delivery("d_1", body=b"%d" % number)
+        return store.transact(lambda tx: tx.add_delivery(copy))
+
+    results = together([lambda number=number: add(number) for number in range(THREADS)])
+    assert sorted(results) == [False] * (THREADS - 1) + [True]
+    winner = b"%d" % results.index(True)
+    assert store.transact(lambda tx: tx.delivery("d_1")).delivery.body == winner
+
+
+# --- parked notices
+
+PARKED = (
+    v.parked("d_1", v.minutes(1), refresh_id="ri_1"),
+    v.parked("d_1", v.minutes(1), index=1, link_id="link_1"),
+    v.parked("d_2", v.minutes(2), account_id="acc_1"),
+    v.parked("d_3", v.minutes(3), refresh_id="ri_1", link_id="link_1", account_id="acc_1"),
+    v.parked("d_4", v.minutes(4), connection=v.FINTOC, link_id="link_1", account_id="acc_1"),
+)
+
+
+@pytest.mark.parametrize(
+    ("about", "fitting"),
+    [
+        ({"refresh_id": "ri_1"}, [0, 3]),
+        ({"link_id": "link_1"}, [1, 3]),
+        ({"account_id": "acc_1"}, [2, 3]),
+        ({"link_id": "link_1", "account_id": "acc_1"}, [1, 2, 3]),
+        ({"refresh_id": "ri_1", "link_id": "link_1", "account_id": "acc_1"}, [0, 1, 2, 3]),
+        ({"refresh_id": "ri_9", "link_id": "link_9"}, []),
+        ({}, []),
+    ],
+)
+def test_a_parked_notice_is_found_by_whatever_it_shares(store, about, fitting):
+    store.transact(lambda tx: [tx.park(one) for one in PARKED])
+    found = store.transact(lambda tx: tx.parked_for(Subject(**about), v.RAIL))
+    assert found == [PARKED[index] for index in fitting]
+
+
+def test_parked_notices_stay_with_their_connection(store):
+    store.transact(lambda tx: [tx.park(one) for one in PARKED])
+    assert store.transact(lambda tx: tx.parked_for(Subject(link_id="link_1"), v.FINTOC)) == [PARKED[4]]
+
+
+def test_a_notice_parked_again_is_still_one_and_keeps_its_place(store):
+    longer = attrs.evolve(PARKED[0], until=v.minutes(9))
+
+    def work(tx):
+        for one in (*PARKED, longer):
+            tx.park(one)
+
+    store.transact(work)
+    found = store.transact(lambda tx: tx.parked_for(Subject(refresh_id="ri_1"), v.RAIL))
+    assert found == [longer, PARKED[3]]
+
+
+def test_an_unparked_notice_is_forgotten_and_only_that_one(store):
+    store.transact(lambda tx: [tx.park(one) for one in PARKED])
+    store.transact(lambda tx: tx.unpark(PARKED[1]))
+    store.transact(lambda tx: tx.unpark(PARKED[1]))
+    assert store.transact(lambda tx: tx.parked_for(Subject(link_id="link_1"), v.RAIL)) == [PARKED[3]]
+    assert PARKED[0] in store.transact(lambda tx: tx.parked_for(Subject(refresh_id="ri_1"), v.RAIL))
+
+
+def test_what_was_parked_until_before_now_is_dropped_and_counted(store):
+    store.transact(lambda tx: [tx.park(one) for one in PARKED])
+    assert store.transact(lambda tx: tx.drop_parked(v.minutes(1))) == 0, "until then means then too"
+    assert store.transact(lambda tx: tx.drop_parked(v.minutes(2.5))) == 3
+    everything = Subject(refresh_id="ri_1", link_id="link_1", account_id="acc_1")
+    assert store.transact(lambda tx: tx.parked_for(everything, v.RAIL)) == [PARKED[3]]
+
+
+# --- the log
+
+
+def test_the_log_keeps_the_order_it_was_written_in(store):
+    lines = [
+        v.entry("RefreshStarted", said="created", delivery_id="d_1"),
+        attrs.evolve(v.entry("WokeUp"), at=v.minutes(-5), after=Status.LOST),
+        v.entry("RefreshStarted"),
+    ]
+    store.transact(lambda tx: [tx.log(line) for line in lines[:2]])
+    store.transact(lambda tx: tx.log(v.entry("WokeUp", of="intent_2")))
+    store.transact(lambda tx: tx.log(lines[2]))
+    assert store.transact(lambda tx: tx.log_of("intent_1")) == lines
+    assert store.transact(lambda tx: tx.log_of("intent_9")) == []
