@@ -266,7 +266,7 @@ def _has_next(response: Response) -> bool:
 
 def _words(intent: Payload) -> str:
     said = [f"{key}={value}" for key in ("status", "public_error") if (value := intent.maybe_text(key))]
-    return " ".join(said)
+    return " ".join([*said, "requires_mfa"] if intent.maybe_section("requires_mfa") else said)
 
 
 def _created_at(intent: Payload, now: datetime) -> datetime:
