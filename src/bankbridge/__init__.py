@@ -1,4 +1,4 @@
-"""Keep people's bank data fresh through any bank-data provider: one lifecycle, one outcome, retries that lock nobody out.
+"""Keep people's bank data fresh through any provider: one lifecycle, one outcome, retries that lock nobody out.
 
 `BankBridge` (blocking) and `AsyncBankBridge` are the application's face. Everything else here is a value that goes in
 or comes out of them. Importing this package loads no HTTP client, no database and no codec: they come with the first

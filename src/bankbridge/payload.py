@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from bankbridge.words.errors import PayloadError
 
@@ -113,7 +113,8 @@ def payloads(raw: object, path: str = "$") -> tuple[Payload, ...]:
     """A list of objects. Raises `PayloadError` when it is no list, or one of its items no object."""
     if not isinstance(raw, list):
         raise PayloadError(path, f"must be a list, is {_kind(raw)}")
-    return tuple(Payload(item, f"{path}[{index}]") for index, item in enumerate(raw))
+    items = cast(list[object], raw)
+    return tuple(Payload(item, f"{path}[{index}]") for index, item in enumerate(items))
 
 
 def _required(value: _T | None, path: str) -> _T:

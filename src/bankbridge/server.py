@@ -1,4 +1,4 @@
-"""A small web application that takes deliveries: ``POST /webhooks/{connection}``. Needs ``bankbridge[emulator]``'s Starlette."""
+"""A small web application that takes deliveries: ``POST /webhooks/{connection}``. Needs Starlette."""
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool

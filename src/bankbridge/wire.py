@@ -10,7 +10,7 @@ returns its result. Shells drive the same flow, blocking or async::
 
 import json
 from collections.abc import Generator, Mapping
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar, cast
 from urllib.parse import quote
 
 import attrs
@@ -25,8 +25,10 @@ _EXCERPT: Final = 200
 
 @attrs.frozen(kw_only=True)
 class Request:
-    """One request to the provider's own origin: ``path`` is joined to the connection's base URL, so that no
-    answer can lead elsewhere. ``secrets`` are the values in it that must never show in an error.
+    """One request, always to the provider's own origin.
+
+    ``path`` is joined to the connection's base URL, so that no answer can lead elsewhere. ``secrets`` are the
+    values in it that must never show in an error.
     """
 
     method: str
@@ -48,7 +50,7 @@ class Response:
     @property
     def ok(self) -> bool:
         """Whether the status is any 2xx."""
-        return 200 <= self.status < 300  # noqa: PLR2004 (the range of success in HTTP)
+        return 200 <= self.status < 300
 
     def json(self) -> Any:  # noqa: ANN401 (JSON is anything)
         """The parsed body. Raises `PayloadError` when it is not JSON."""
@@ -88,15 +90,19 @@ def refusal(request: Request, response: Response) -> RefusedError:
 
 def _envelope(response: Response) -> tuple[str | None, str | None]:
     try:
-        body = json.loads(response.body)
+        body: Any = json.loads(response.body)
     except ValueError:
         text = response.body.decode(errors="replace").strip()
         return None, text[:_EXCERPT] or None
-    error = body.get("error") if isinstance(body, dict) else None
+    error: Any = cast(dict[str, Any], body).get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict):
         return None, None
-    code, message = error.get("code"), error.get("message")
-    return (code if isinstance(code, str) else None), (message if isinstance(message, str) else None)
+    fields = cast(dict[str, Any], error)
+    return _text_or_none(fields.get("code")), _text_or_none(fields.get("message"))
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def path_of(template: str, *ids: str) -> str:

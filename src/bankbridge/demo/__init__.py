@@ -1,1 +1,1 @@
-"""``bankbridge demo``: both providers emulated on loopback, their whole range played, each outcome held against the truth."""
+"""``bankbridge demo``: the whole range of each provider, emulated, each outcome held against the truth."""

@@ -191,4 +191,4 @@ def said_by(story: Story) -> str:
         and (entry.before is not entry.after or entry.event == AccountReported.__name__)
     ]
     counted = [(said, len(list(same))) for said, same in itertools.groupby(words)]
-    return " → ".join(said if count == 1 else f"{count} × {said}" for said, count in counted) or "nothing"
+    return " → ".join(said if count == 1 else f"{count} times {said}" for said, count in counted) or "nothing"

@@ -1,6 +1,6 @@
 """What a person sees of the demonstration, and the same as data."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,7 +38,7 @@ def step_words(outcome: Outcome) -> str:
 
 
 @contextmanager
-def progress(console: Console) -> Iterator["Progress"]:
+def progress(console: Console) -> Generator["Progress"]:
     """Show how the scenarios get on: a table that changes in place, or lines where there is no terminal."""
     shown = Progress(console)
     if console.is_terminal:

@@ -1,6 +1,6 @@
 """The stage: emulators, receiver and bridge on loopback, sharing one clock that runs fast."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,7 +29,7 @@ class Stage:
 @contextmanager
 def staged(
     providers: tuple[str, ...], *, speed: float, seed: int, on_news: Callable[[News], None]
-) -> Iterator[Stage]:
+) -> Generator[Stage]:
     """Start everything, and stop it again. ``speed`` is how many seconds pass in one."""
     with ExitStack() as stack:
         clock = Clock(speed=speed)

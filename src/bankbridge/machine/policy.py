@@ -76,8 +76,8 @@ class Timing:
     one attempt may take; an open prompt extends it to ``after_prompt`` past the prompt's end. ``prompt``: the
     life of a prompt whose provider states none. ``prompt_margin``: how long after its end we believe in a late
     answer. ``unclear``: how long after an unclear create we ask again; answered with an error for the
-    ``answered_errors``-th time it counts as refused, since the key may only replay the first answer. ``intent``: no retry starts later
-    than this after the intent was made.
+    ``answered_errors``-th time it counts as refused, since the key may only replay the first answer.
+    ``intent``: no retry starts later than this after the intent was made.
     """
 
     first_poll: timedelta = timedelta(seconds=30)

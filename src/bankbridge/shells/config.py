@@ -16,7 +16,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -97,14 +97,15 @@ def _store(settings: Mapping[str, Any]) -> StoreSettings:
 
 def _provider(name: str, settings: object) -> Provider:
     path = f"connections.{name}"
-    if not isinstance(settings, Mapping):
+    if not isinstance(settings, dict):
         raise ConfigurationError([f"{path}: must be a table"])
-    provider = settings.get("provider", name)
+    table = cast(dict[str, Any], settings)
+    provider = table.get("provider", name)
     try:
         plugin = plugin_for(str(provider))
     except ConfigurationError as error:
         raise ConfigurationError([f"{path}.{problem}" for problem in error.problems]) from None
-    given = {key: value for key, value in settings.items() if key != "provider"}
+    given = {key: value for key, value in table.items() if key != "provider"}
     return configure(plugin.provider, given, path=path)
 
 
@@ -121,14 +122,16 @@ def _resolved(value: Any, path: str, environ: Mapping[str, str], problems: list[
             except OSError as error:
                 problems.append(f"{path}: {name} cannot be read ({type(error).__name__})")
                 return "unset"
-        case Mapping():
+        case dict():
+            table = cast(dict[str, Any], value)
             return {
-                key: _resolved(inner, f"{path}.{key}" if path else str(key), environ, problems)
-                for key, inner in value.items()
+                key: _resolved(inner, f"{path}.{key}" if path else key, environ, problems)
+                for key, inner in table.items()
             }
         case list():
             return [
-                _resolved(inner, f"{path}[{index}]", environ, problems) for index, inner in enumerate(value)
+                _resolved(inner, f"{path}[{index}]", environ, problems)
+                for index, inner in enumerate(cast(list[object], value))
             ]
         case _:
             return value

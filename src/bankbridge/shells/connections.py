@@ -23,7 +23,7 @@ class Connection:
 
 
 def policy_for(capabilities: Capabilities, base: Policy | None = None) -> Policy:
-    """``base`` (the application's numbers) with what the provider's capabilities decide: joint rule, cooldowns, polls."""
+    """``base``, the application's numbers, with what the provider decides: joint rule, cooldowns, polls."""
     base = Policy() if base is None else base
     confirm = capabilities.correlation is Correlation.ACCOUNT_AND_TIME
     return attrs.evolve(

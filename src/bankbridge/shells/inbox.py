@@ -142,7 +142,7 @@ class _Routed:
     """Whom a notice reached and what it did, for the log."""
 
     result: str
-    news: list[News] = attrs.field(factory=list)
+    news: list[News] = attrs.field(factory=list[News])
 
 
 def _route(
@@ -207,7 +207,7 @@ def _to_intent(
             continue
         if not isinstance(heard, Ignored):
             story.take(
-                lambda _: heard,
+                lambda _, heard=heard: heard,  # type: ignore[misc]
                 event=type(notice.says).__name__,
                 said=_words(notice),
                 delivery_id=delivery_id,

@@ -143,8 +143,9 @@ def _keep(core: Core, asked: Link, facts: LinkFacts | None, accounts: tuple[Acco
 
 
 def _as_said(link: Link, facts: LinkFacts | None) -> Link:
-    """Believe the provider's status, but for *active* over what we learnt from a refused login: that is cleared by the
-    person's connecting again, or by a success.
+    """Believe the provider's status, but for *active* over what a refused login taught us.
+
+    That is cleared by the person, who connects again, or by a success.
     """
     if facts is None:
         return link

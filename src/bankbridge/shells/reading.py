@@ -58,8 +58,8 @@ class _Stretch:
     since: date | None
     until: date | None
     passes: int = 0
-    ids: set[MovementId] = attrs.field(factory=set)
-    days: list[date] = attrs.field(factory=list)
+    ids: set[MovementId] = attrs.field(factory=set[MovementId])
+    days: list[date] = attrs.field(factory=list[date])
     anonymous: int = 0
     repeated: bool = False
     announced: int | None = None

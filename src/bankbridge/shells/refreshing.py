@@ -8,8 +8,8 @@ import attrs
 
 from bankbridge.machine.effects import CancelRefresh, CreateRefresh, Effect, ReadRefresh
 from bankbridge.machine.events import (
-    CancelRequested,
     Canceler,
+    CancelRequested,
     CreateRefused,
     CreateUnclear,
     Event,
@@ -138,7 +138,7 @@ def wake_due(core: Core, *, limit: int) -> Job[int]:
 
 
 def cancel(core: Core, intent_id: IntentId, *, by: Canceler) -> Job[Outcome]:
-    """Stop wanting it: at once here, and at the provider where it can be canceled. Nothing happens to one that is over."""
+    """Stop wanting it: here at once, and at the provider where it can be canceled. One that is over stays so."""
 
     def stop(story: Telling) -> None:
         if not story.intent.status.terminal:

@@ -1,4 +1,4 @@
-"""Telling an intent events inside a transaction: advance, save, account for the link, log, and what is to be announced."""
+"""Telling an intent events inside a transaction: advance, account for the link, log, save, and what to announce."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -27,9 +27,9 @@ class Telling:
     now: datetime
     link: Link
     intent: RefreshIntent
-    effects: list[Effect] = attrs.field(factory=list)
-    _stored: RefreshIntent | None = None
-    _entries: list[LogEntry] = attrs.field(factory=list)
+    effects: list[Effect] = attrs.field(factory=list[Effect])
+    _stored: RefreshIntent | None = attrs.field(default=None, alias="stored")
+    _entries: list[LogEntry] = attrs.field(factory=list[LogEntry], init=False)
     _link_before: Link = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:

@@ -136,9 +136,9 @@ class Fintoc:
         https://docs.fintoc.com/api/movements-api/refresh-intents/refresh-intents-create
         """
         expected = tuple(account.id for account in (yield from self.accounts(link)) if not account.removed)
-        if look_first and (running := (yield from self._newest(link))) is not None:
-            if _created_at(running, now) >= attempt.asked_at - _SKEW:
-                return _started(running, expected, now, adopted=True)
+        running = (yield from self._newest(link)) if look_first else None
+        if running is not None and _created_at(running, now) >= attempt.asked_at - _SKEW:
+            return _started(running, expected, now, adopted=True)
         request = self._request(
             "POST",
             "/v1/refresh_intents",

@@ -204,8 +204,8 @@ def _words(intent: Payload) -> str:
 
 def _rows(response: Response) -> tuple[Payload, ...]:
     """A bare list (https://docs.rail.cl/quickstart) or one under ``data``, which a community client expects too."""
-    body = response.json()
-    return payloads(body["data"], "$.data") if isinstance(body, dict) and "data" in body else payloads(body)
+    body: object = response.json()
+    return payloads(response.json()) if isinstance(body, list) else Payload(body).sections("data")
 
 
 def _link_facts(row: Payload) -> LinkFacts:
