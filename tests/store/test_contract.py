@@ -8,7 +8,6 @@ import attrs
 import pytest
 
 from bankbridge.machine.link import Institution, LinkStatus
-from bankbridge.machine.notices import Subject
 from bankbridge.machine.status import TERMINAL, Status
 from bankbridge.words.errors import StaleVersionError, UnknownLinkError
 from tests.store import values as v
@@ -67,7 +66,7 @@ def test_work_that_raises_leaves_no_trace(store):
         assert tx.intents(old, limit=9) == [running]
         assert tx.delivery("d_2") is None
         assert tx.waiting_deliveries(limit=9) == [v.delivery("d_1")]
-        assert tx.parked_for(Subject(link_id="link_1"), v.RAIL) == [v.parked("d_1", link_id="link_1")]
+        assert tx.parked_for(v.about(link_id="link_1"), v.RAIL) == [v.parked("d_1", link_id="link_1")]
         assert tx.log_of("intent_1") == []
 
     store.transact(look)
@@ -436,7 +435,7 @@ PARKED = (
 
 
 @pytest.mark.parametrize(
-    ("about", "fitting"),
+    ("ids", "fitting"),
     [
         ({"refresh_id": "ri_1"}, [0, 3]),
         ({"link_id": "link_1"}, [1, 3]),
@@ -447,15 +446,15 @@ PARKED = (
         ({}, []),
     ],
 )
-def test_a_parked_notice_is_found_by_whatever_it_shares(store, about, fitting):
+def test_a_parked_notice_is_found_by_whatever_it_shares(store, ids, fitting):
     store.transact(lambda tx: [tx.park(one) for one in PARKED])
-    found = store.transact(lambda tx: tx.parked_for(Subject(**about), v.RAIL))
+    found = store.transact(lambda tx: tx.parked_for(v.about(**ids), v.RAIL))
     assert found == [PARKED[index] for index in fitting]
 
 
 def test_parked_notices_stay_with_their_connection(store):
     store.transact(lambda tx: [tx.park(one) for one in PARKED])
-    assert store.transact(lambda tx: tx.parked_for(Subject(link_id="link_1"), v.FINTOC)) == [PARKED[4]]
+    assert store.transact(lambda tx: tx.parked_for(v.about(link_id="link_1"), v.FINTOC)) == [PARKED[4]]
 
 
 def test_a_notice_parked_again_is_still_one_and_keeps_its_place(store):
@@ -466,7 +465,7 @@ def test_a_notice_parked_again_is_still_one_and_keeps_its_place(store):
             tx.park(one)
 
     store.transact(work)
-    found = store.transact(lambda tx: tx.parked_for(Subject(refresh_id="ri_1"), v.RAIL))
+    found = store.transact(lambda tx: tx.parked_for(v.about(refresh_id="ri_1"), v.RAIL))
     assert found == [longer, PARKED[3]]
 
 
@@ -474,15 +473,15 @@ def test_an_unparked_notice_is_forgotten_and_only_that_one(store):
     store.transact(lambda tx: [tx.park(one) for one in PARKED])
     store.transact(lambda tx: tx.unpark(PARKED[1]))
     store.transact(lambda tx: tx.unpark(PARKED[1]))
-    assert store.transact(lambda tx: tx.parked_for(Subject(link_id="link_1"), v.RAIL)) == [PARKED[3]]
-    assert PARKED[0] in store.transact(lambda tx: tx.parked_for(Subject(refresh_id="ri_1"), v.RAIL))
+    assert store.transact(lambda tx: tx.parked_for(v.about(link_id="link_1"), v.RAIL)) == [PARKED[3]]
+    assert PARKED[0] in store.transact(lambda tx: tx.parked_for(v.about(refresh_id="ri_1"), v.RAIL))
 
 
 def test_what_was_parked_until_before_now_is_dropped_and_counted(store):
     store.transact(lambda tx: [tx.park(one) for one in PARKED])
     assert store.transact(lambda tx: tx.drop_parked(v.minutes(1))) == 0, "until then means then too"
     assert store.transact(lambda tx: tx.drop_parked(v.minutes(2.5))) == 3
-    everything = Subject(refresh_id="ri_1", link_id="link_1", account_id="acc_1")
+    everything = v.about(refresh_id="ri_1", link_id="link_1", account_id="acc_1")
     assert store.transact(lambda tx: tx.parked_for(everything, v.RAIL)) == [PARKED[3]]
 
 

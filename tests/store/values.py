@@ -53,12 +53,16 @@ def delivery(name: str, at: datetime = NOON, body: bytes = b'{"id": "evt"}') -> 
     return StoredDelivery(id=DeliveryId(name), delivery=arrived)
 
 
-def parked(name: str, until: datetime = NOON, *, index: int = 0, connection=RAIL, **about) -> Parked:
+def about(**ids) -> Subject:
+    return Subject(**ids)
+
+
+def parked(name: str, until: datetime = NOON, *, index: int = 0, connection=RAIL, **ids) -> Parked:
     return Parked(
         delivery_id=DeliveryId(name),
         index=index,
         connection=connection,
-        about=Subject(**about),
+        about=about(**ids),
         until=until,
     )
 

@@ -151,7 +151,9 @@ class _SqlTransaction:
             for name in SUBJECT
             if (value := getattr(about, name)) is not None
         ]
-        found = sa.select(PARKED).where(sa.or_(sa.false(), *shared)).order_by(PARKED.c.position)
+        if not shared:
+            return []
+        found = sa.select(PARKED).where(sa.or_(*shared)).order_by(PARKED.c.position)
         return [
             Parked(
                 delivery_id=row.delivery_id,
