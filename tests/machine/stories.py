@@ -143,32 +143,25 @@ def woken(purpose: WakePurpose = WakePurpose.POLL) -> WokeUp:
     return WokeUp(purpose=purpose)
 
 
-def in_status(status: Status, policy: Policy = ONE_WORD) -> RefreshIntent:
+def in_status(status: Status) -> RefreshIntent:
     """An intent that real events have led to this status."""
-    at_work = tell(wish(attended=True), started(A, B), policy=policy)
-    match status:
-        case Status.REQUESTED:
-            return wish()
-        case Status.IN_PROGRESS:
-            return at_work
-        case Status.REQUIRES_MFA:
-            return tell(at_work, offered(), policy=policy)
-        case Status.BACKING_OFF:
-            return tell(wish(), CreateRefused(failure=AGAIN), policy=policy)
-        case Status.SUCCEEDED:
-            return tell(at_work, RefreshSucceeded(), policy=policy)
-        case Status.PARTIAL:
-            partial = tell(at_work, reported(A), failed(B), RefreshFailed(failure=FOR_GOOD), policy=EVERY)
-            assert partial.status is Status.PARTIAL
-            return partial
-        case Status.FAILED:
-            return tell(at_work, failed(A), failed(B), RefreshFailed(failure=FOR_GOOD), policy=policy)
-        case Status.REJECTED:
-            return tell(at_work, rejected(A), rejected(B), RefreshRejected(failure=WRONG), policy=policy)
-        case Status.CANCELED:
-            return tell(at_work, CancelRequested(), policy=policy)
-        case Status.LOST:
-            return tell(at_work, ReadFinished(), policy=policy, minute=60)
+    at_work = (started(A, B),)
+    stories: dict[Status, tuple[Event, ...]] = {
+        Status.REQUESTED: (),
+        Status.IN_PROGRESS: at_work,
+        Status.REQUIRES_MFA: (*at_work, offered()),
+        Status.BACKING_OFF: (CreateRefused(failure=AGAIN),),
+        Status.SUCCEEDED: (*at_work, RefreshSucceeded()),
+        Status.PARTIAL: (*at_work, reported(A), failed(B), RefreshFailed(failure=FOR_GOOD)),
+        Status.FAILED: (*at_work, failed(A), failed(B), RefreshFailed(failure=FOR_GOOD)),
+        Status.REJECTED: (*at_work, rejected(A), rejected(B), RefreshRejected(failure=WRONG)),
+        Status.CANCELED: (*at_work, CancelRequested()),
+        Status.LOST: (*at_work, ReadFinished()),
+    }
+    minute = 60 if status is Status.LOST else 1
+    intent = tell(wish(attended=True), *stories[status], policy=EVERY, minute=minute)
+    assert intent.status is status
+    return intent
 
 
 def any_of(kind: type[Event]) -> Event:

@@ -88,8 +88,10 @@ class EveryAccount:
     def judge(self, attempt: Attempt) -> Verdict:
         """Over when all have reported and, with ``confirm``, the provider has said so too."""
         everyone = bool(attempt.expected) and all(map(attempt.result_of, attempt.expected or ()))
+        vanished = attempt.having(AccountStatus.VANISHED)
         match attempt.end:
-            case None if everyone and not self.confirm:
+            # Where every account vanished nobody has said anything of the refresh: its word is waited for.
+            case None if everyone and not self.confirm and vanished != attempt.accounts:
                 return self.by_evidence(attempt)
             case None:
                 return NotYet(confirm=everyone)
