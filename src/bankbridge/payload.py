@@ -40,9 +40,11 @@ class Payload:
     def maybe_text(self, *keys: str) -> str | None:
         """A string, or ``None``."""
         path, value = self._find(keys)
-        if value is None or isinstance(value, str):
-            return value
-        raise PayloadError(path, f"must be a string, is {_kind(value)}")
+        if value is not None and not isinstance(value, str):
+            raise PayloadError(path, f"must be a string, is {_kind(value)}")
+        if value is not None and not value.isascii() and not _is_text(value):
+            raise PayloadError(path, "must be text, holds half a character")
+        return value
 
     def integer(self, *keys: str) -> int:
         """A whole number; ``true`` and ``1.0`` are not."""
@@ -115,6 +117,11 @@ def payloads(raw: object, path: str = "$") -> tuple[Payload, ...]:
         raise PayloadError(path, f"must be a list, is {_kind(raw)}")
     items = cast(list[object], raw)
     return tuple(Payload(item, f"{path}[{index}]") for index, item in enumerate(items))
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written down: JSON may hold halves of characters, which have no encoding."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _required(value: _T | None, path: str) -> _T:

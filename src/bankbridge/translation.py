@@ -54,7 +54,8 @@ def translate_by(
     said = "?"
     try:
         event = event_of(delivery)
-        raw, said = event.raw, event.maybe_text("type") or "?"
+        raw = event.raw
+        said = event.maybe_text("type") or "?"
         at = event.maybe_moment("created_at", "createdAt")
         if (spoken := instead(event)) is not None:
             return [Notice(type=said, about=Subject(), says=spoken, occurred_at=at, raw=raw)]

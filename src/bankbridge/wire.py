@@ -56,7 +56,7 @@ class Response:
         """The parsed body. Raises `PayloadError` when it is not JSON."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):  # the second: nested deeper than anything meant
             content = self.headers.get("content-type", "no content type")
             raise PayloadError("$", f"answer {self.status} is not JSON ({content})") from None
 
