@@ -1,6 +1,5 @@
 """The command ``bankbridge``."""
 
-import json
 import sys
 import time
 from typing import Annotated
@@ -28,6 +27,7 @@ def _group() -> None:
 def demo(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the closing table as JSON.")] = False,
+    only: Annotated[str | None, typer.Option(help="Play one provider only.")] = None,
     speed: Annotated[float, typer.Option(min=1.0, max=300.0, help="Seconds that pass in one.")] = 180.0,
     seed: Annotated[int, typer.Option(help="Seed of the emulators' ids and data.")] = 0,
 ) -> None:
@@ -38,37 +38,38 @@ def demo(
     """
     try:
         from bankbridge.demo.play import play  # noqa: PLC0415 (only this command needs the extras)
-        from bankbridge.demo.show import as_data, closing_table, progress  # noqa: PLC0415
+        from bankbridge.demo.scenarios import SCENARIOS  # noqa: PLC0415
+        from bankbridge.demo.show import progress, report, report_json  # noqa: PLC0415
     except ImportError as error:
         typer.echo(
             f"bankbridge demo: {error.name} is missing: pip install 'bankbridge[emulator,sqlite]'", err=True
         )
         raise typer.Exit(2) from None
+    chosen = [scenario for scenario in SCENARIOS if only is None or scenario.provider == only]
+    if not chosen:
+        known = ", ".join(sorted({scenario.provider for scenario in SCENARIOS}))
+        raise typer.BadParameter(f"{only!r} is not played here (known: {known})", param_hint="--only")
     aside = Console(stderr=True)
     began = time.monotonic()
     if not as_json:
-        aside.print(f"Two emulated providers and a receiver on loopback; {speed:g} seconds pass in one.")
+        aside.print(f"Emulated providers and a receiver on loopback; {speed:g} seconds pass in one.")
     with progress(aside) as shown:
-        verdicts = play(shown.watch, speed=speed, seed=seed)
+        verdicts = play(shown.watch, scenarios=chosen, speed=speed, seed=seed)
     if as_json:
-        typer.echo(json.dumps(as_data(verdicts), indent=2, ensure_ascii=False))
+        typer.echo(report_json(verdicts))
     else:
-        Console(width=None if sys.stdout.isatty() else 160).print(closing_table(verdicts))
-        _close(
-            aside, sum(bool(verdict.differs) for verdict in verdicts), len(verdicts), time.monotonic() - began
+        # A pipe has no width of its own; the table needs room for the providers' words.
+        report(
+            Console(width=None if sys.stdout.isatty() else 160), verdicts, seconds=time.monotonic() - began
         )
-    for verdict in verdicts:
-        for difference in verdict.differs:
-            aside.print(f"{verdict.scenario.provider}: {verdict.scenario.title}: {difference}", style="red")
     if any(verdict.differs for verdict in verdicts):
         raise typer.Exit(1)
-
-
-def _close(console: Console, different: int, played: int, seconds: float) -> None:
-    agree = f"{played - different} of {played} outcomes agree with the emulators' truth"
-    console.print(f"{agree}; {seconds:.0f} s.", style="red" if different else "green")
 
 
 def main() -> None:
     """Run the command."""
     app()
+
+
+if __name__ == "__main__":
+    main()

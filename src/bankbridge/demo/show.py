@@ -1,5 +1,6 @@
 """What a person sees of the demonstration, and the same as data."""
 
+import json
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -123,6 +124,23 @@ def closing_table(verdicts: Sequence[Verdict]) -> Table:
             truth,
         )
     return table
+
+
+def report(console: Console, verdicts: Sequence[Verdict], *, seconds: float) -> None:
+    """The closing table, what differs, and how many agree."""
+    console.print(closing_table(verdicts))
+    for verdict in verdicts:
+        for difference in verdict.differs:
+            console.print(f"{verdict.scenario.provider}: {verdict.scenario.title}: {difference}", style="red")
+    agree = sum(not verdict.differs for verdict in verdicts)
+    style = "green" if agree == len(verdicts) else "red"
+    summary = f"{agree} of {len(verdicts)} outcomes agree with the emulators' truth; {seconds:.0f} s."
+    console.print(summary, style=style, highlight=False)
+
+
+def report_json(verdicts: Sequence[Verdict]) -> str:
+    """The same as data."""
+    return json.dumps(as_data(verdicts), indent=2, ensure_ascii=False)
 
 
 def as_data(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
