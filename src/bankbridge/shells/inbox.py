@@ -1,5 +1,6 @@
 """The jobs of a delivery: believe it or not, store it, answer, and only then find out whom it is about."""
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
@@ -38,6 +39,8 @@ from bankbridge.webhooks import Delivery, Refused
 from bankbridge.words.errors import UnknownConnectionError
 from bankbridge.words.ids import AccountId, DeliveryId, MovementId
 
+_log: Final = logging.getLogger("bankbridge")
+
 LARGEST_BODY: Final = 1_000_000
 """Bytes. Both providers' events are below ten thousand."""
 
@@ -63,7 +66,9 @@ def take_delivery(core: Core, connection: str, headers: Mapping[str, str], body:
         return Answer(status=413, body="too large")
     now = core.clock()
     delivery = Delivery(connection=known.name, headers=headers, body=body, received_at=now)
-    if isinstance(known.provider.verify(delivery, now=now), Refused):
+    verification = known.provider.verify(delivery, now=now)
+    if isinstance(verification, Refused):
+        _log.warning("connection %s: a delivery was refused: %s", known.name, verification.why.value)
         return Answer(status=400, body="not verified")
     name = DeliveryId(f"{known.name}/{known.provider.identity(delivery)}")
     stored = StoredDelivery(id=name, delivery=delivery)
@@ -81,7 +86,10 @@ def drain(core: Core, *, limit: int) -> Job[int]:
         news: list[News] = []
         waiting = tx.waiting_deliveries(limit=limit)
         for stored in waiting:
-            connection = core.connection(stored.delivery.connection)
+            connection = core.connections.get(stored.delivery.connection)
+            if connection is None:
+                tx.settle_delivery(stored.id, "kept: its connection is no longer configured")
+                continue
             results: list[str] = []
             for index, notice in enumerate(connection.provider.translate(stored.delivery)):
                 routed = _route(tx, connection, notice, stored.id, now)

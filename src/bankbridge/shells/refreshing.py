@@ -1,8 +1,10 @@
 """The jobs of a refresh: ask for it, carry out its effects, wake it, cancel it."""
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 import attrs
 
@@ -38,6 +40,8 @@ from bankbridge.words.errors import (
 )
 from bankbridge.words.ids import ConnectionName, IntentId, LinkId
 from bankbridge.words.reasons import Failure, Reason
+
+_log: Final = logging.getLogger("bankbridge")
 
 
 def link_in(tx: Transaction, link_id: LinkId, connection: str | None = None) -> Link:
@@ -123,6 +127,9 @@ def wake_due(core: Core, *, limit: int) -> Job[int]:
         woken: list[Telling] = []
         news: list[News] = []
         for intent in tx.due_intents(now, limit=limit):
+            if intent.connection not in core.connections:
+                _log.warning("intent %s: connection %s is not configured here", intent.id, intent.connection)
+                continue
             link = link_in(tx, intent.link_id, intent.connection)
             story = telling(tx, link, intent, policy=core.connection(intent.connection).policy, now=now)
             story.wake()
