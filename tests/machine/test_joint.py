@@ -6,6 +6,7 @@ import pytest
 from bankbridge.machine.advance import advance
 from bankbridge.machine.effects import ReadRefresh
 from bankbridge.machine.events import (
+    CreateRefused,
     Event,
     RefreshCanceled,
     RefreshFailed,
@@ -164,7 +165,16 @@ def test_a_hint_older_than_the_start_is_another_refreshs(order):
 
 def test_a_start_beats_a_refusal_of_the_same_create_in_either_order():
     """Two workers asked; the second was told that one runs."""
-    from_refusal = tell(wish(), started(A), policy=EVERY)
-    from_start = tell(wish(), started(A), policy=EVERY)
-    assert from_refusal.attempt == from_start.attempt
-    assert from_refusal.status is Status.IN_PROGRESS
+    refused = CreateRefused(failure=AGAIN)
+    in_time, late = (tell(wish(), *events) for events in ((started(), refused), (refused, started())))
+    assert in_time.status is late.status is Status.IN_PROGRESS
+    assert in_time.attempt == late.attempt
+
+
+def test_a_refusal_stands_whatever_is_heard_of_other_refreshes():
+    for events in ((reported(A), CreateRefused(failure=FOR_GOOD)), (CreateRefused(failure=FOR_GOOD), reported(A))):
+        refused = tell(wish(), *events, policy=HINTS)
+        assert refused.status is Status.FAILED
+        assert refused.failure == FOR_GOOD
+    refused = tell(wish(), RefreshSucceeded(), CreateRefused(failure=WRONG))
+    assert refused.status is Status.REJECTED

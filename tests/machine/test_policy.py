@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bankbridge.machine.attempt import WakePurpose
-from bankbridge.machine.events import CreateRefused, RefreshFailed, RefreshRejected
+from bankbridge.machine.events import CreateRefused, ReadFinished, RefreshFailed, RefreshRejected
 from bankbridge.machine.intent import RefreshIntent, Scope, key_of
 from bankbridge.machine.policy import RETRY_TABLE, GiveUp, Policy, Rule, Timing, TryAgain, decide
 from bankbridge.machine.status import Status
@@ -177,10 +177,10 @@ def test_keys_follow_from_intent_and_attempt():
 
 
 def test_polls_never_wait_longer_than_the_longest_however_often_we_looked():
-    timing = Timing(attempt=timedelta(days=30))
-    intent = tell(wish(), started())
-    for minute in range(1, 300):
-        intent = tell(intent, woken(), policy=Policy(timing=timing), minute=5 * minute)
-        intent = attrs.evolve(intent, attempt=attrs.evolve(intent.attempt, reads=minute * 50))
+    policy = Policy(timing=Timing(attempt=timedelta(days=30)))
+    intent = tell(wish(), started(), policy=policy)
+    for look in range(1, 100):
+        intent = tell(intent, ReadFinished(), policy=policy, minute=5 * look)
+    assert intent.attempt.reads == 99
     assert intent.wake is not None
-    assert intent.wake.at == at(5 * 299) + timing.longest_poll
+    assert intent.wake.at == at(5 * 99) + policy.timing.longest_poll
