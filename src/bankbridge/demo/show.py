@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -96,12 +97,17 @@ def _status(status: Status) -> Text:
 
 def closing_table(verdicts: Sequence[Verdict]) -> Table:
     """Every scenario: what the provider said, what it came to, who must act, and whether the truth agrees."""
-    table = Table(title="What each provider said, and the one outcome it came to", title_justify="left")
+    table = Table(
+        title="What each provider said, and the one outcome it came to",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("provider", no_wrap=True)
-    table.add_column("scenario")
-    table.add_column("the provider said (verbatim)", overflow="fold", ratio=3)
-    table.add_column("outcome")
-    table.add_column("next step")
+    table.add_column("scenario", max_width=16)
+    table.add_column("the provider said (verbatim)", overflow="fold", min_width=33)
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("next step", max_width=16)
     table.add_column("who acts", no_wrap=True)
     table.add_column("truth", no_wrap=True)
     provider = None
