@@ -200,7 +200,7 @@ def problems_of(error: BaseException, path: str) -> list[str]:
             field = path.rpartition(".")[2]
             return [f"{path}: {str(error.args[0]).removeprefix(f'{field}: ')}"]
         case _:
-            return [f"{path}: {type(error).__name__}"]
+            return [f"{path}: does not fit ({type(error).__name__})"]
 
 
 def _near(name: str, known: Iterable[str]) -> str:

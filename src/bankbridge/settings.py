@@ -16,7 +16,7 @@ def secret_field(*, wrong: Mapping[str, str] = MappingProxyType({})) -> Any:  # 
     """
 
     def check(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
-        if not value.strip() or value != value.strip():
+        if not _is_clean(value):
             msg = f"{attribute.name}: must not be empty or have blanks around it"
             raise ValueError(msg)
         for start, problem in wrong.items():
@@ -28,26 +28,40 @@ def secret_field(*, wrong: Mapping[str, str] = MappingProxyType({})) -> Any:  # 
 
 
 def secrets_field() -> Any:  # noqa: ANN401 (like attrs.field)
-    """A required list of secrets, none empty; several while one of them is being rotated."""
+    """A required list of secrets, each as `secret_field` wants it; several while one of them is being rotated."""
 
-    def check(_: object, attribute: "attrs.Attribute[tuple[str, ...]]", value: tuple[str, ...]) -> None:
-        if not value or not all(secret.strip() for secret in value):
-            msg = f"{attribute.name}: must hold at least one secret, and none empty"
+    def check(_: object, attribute: "attrs.Attribute[tuple[str, ...]]", value: tuple[str, ...] | str) -> None:
+        # A lone string would be taken for a list of secrets of one letter each.
+        if isinstance(value, str) or not value or not all(map(_is_clean, value)):
+            msg = f"{attribute.name}: must be a list of at least one secret, none empty or with blanks around it"
             raise ValueError(msg)
 
     return attrs.field(repr=False, validator=check)
+
+
+def _is_clean(secret: str) -> bool:
+    return bool(secret) and secret == secret.strip()
 
 
 def base_url_field(*, default: str) -> Any:  # noqa: ANN401 (like attrs.field)
     """Where the provider is: ``http(s)://host[:port][/path]``. Credentials, query and fragment are refused."""
 
     def check(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            msg = f"{attribute.name}: must be an http or https URL with a host"
-            raise ValueError(msg)
-        if parts.username or parts.password or parts.query or parts.fragment:
+        if any(sign in value for sign in "@?#"):
             msg = f"{attribute.name}: must have no credentials, query or fragment"
+            raise ValueError(msg)
+        if not _is_web_address(value):
+            msg = f"{attribute.name}: must be an http or https URL with a host"
             raise ValueError(msg)
 
     return attrs.field(default=default, validator=check, converter=lambda value: value.rstrip("/"))
+
+
+def _is_web_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        # Reading the port checks it. What urlsplit says about a bad address would quote it, with what is in it.
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return good and value.isprintable() and " " not in value

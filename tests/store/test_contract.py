@@ -119,6 +119,7 @@ def test_a_link_comes_back_whole(store):
         abandoned_prompts=2,
         cooldown_until=v.minutes(5),
         refreshed_at=v.NOON,
+        status_at=v.minutes(-1),
         version=7,
     )
     v.with_link(store, rich)
