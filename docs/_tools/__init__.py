@@ -1,0 +1,1 @@
+"""What writes `docs/_generated`: tables and pictures, taken from the code."""

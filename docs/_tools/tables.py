@@ -1,0 +1,198 @@
+"""The tables of the reference that are about no single provider."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import get_args
+
+import attrs
+
+from bankbridge.emulation import PERSON_ACTS, WEBHOOK_MODES
+from bankbridge.hookspecs import ProviderPlugin
+from bankbridge.machine import events as ev
+from bankbridge.machine import link as links
+from bankbridge.machine import notices, outcome, policy
+from bankbridge.machine.intent import Scope, new_intent
+from bankbridge.machine.status import TABLE, Status
+from bankbridge.refusals import HTTP_REASONS
+from bankbridge.shells import news
+from bankbridge.words.ids import ConnectionName, IntentId, LinkId
+from bankbridge.words.reasons import ACTORS, REJECTIONS, Actor, Failure, Reason
+from docs._tools.markdown import attribute_docs, code, duration, summary, table
+from docs._tools.states import WORDS
+
+
+def statuses() -> str:
+    """What each status means."""
+    docs = attribute_docs(Status)
+    rows = (
+        (code(status.value), "ends the intent" if status.terminal else "open", docs.get(status.name, ""))
+        for status in Status
+    )
+    return table(("status", "", "means"), rows)
+
+
+def transitions() -> str:
+    """The transition table: one part per open status, and one for all that end an intent."""
+    parts = [_transitions_of(status) for status in Status if not status.terminal]
+    over = [status for status in Status if status.terminal]
+    kept = {frozenset(TABLE[status]) for status in over}
+    assert len(kept) == 1  # noqa: S101 (they are all alike)
+    assert all(targets == (status,) for status in over for targets in TABLE[status].values())  # noqa: S101
+    names = ", ".join(code(event.__name__) for event in WORDS if event in TABLE[over[0]])
+    return (
+        "\n".join(parts)
+        + f"\n### {', '.join(code(status.value) for status in over)}\n\n"
+        + f"The status stays. What is still heard is kept as a fact: {names}. Anything else cannot happen.\n"
+    )
+
+
+def _transitions_of(status: Status) -> str:
+    rows = (
+        (code(event.__name__), ", ".join(code(target.value) for target in _in_order(targets)))
+        for event in WORDS
+        if (targets := TABLE[status].get(event)) is not None
+    )
+    return f"### {code(status.value)}\n\n{table(('event', 'may lead to'), rows)}"
+
+
+def _in_order(targets: Iterable[Status]) -> list[Status]:
+    return [status for status in Status if status in set(targets)]
+
+
+def events() -> str:
+    """Every event, who says it, and its word in the diagram."""
+    own = set(get_args(ev.OwnEvent))
+    rows = (
+        (code(event.__name__), "ours" if event in own else "the provider's", word, summary(event))
+        for event, word in WORDS.items()
+    )
+    return table(("event", "whose word", "in the diagram", "means"), rows)
+
+
+def link_events() -> str:
+    """What happens to links, and the status it leads to."""
+    rows = (
+        (
+            code(event.__name__),
+            code(links.LINK_TABLE[event].value) if event in links.LINK_TABLE else "as it is",
+            summary(event),
+        )
+        for event in get_args(links.LinkEvent)
+    )
+    return table(("event", "the link becomes", "means"), rows)
+
+
+def other_notices() -> str:
+    """What a notice may say besides events."""
+    kinds = (
+        notices.MovementsAmended,
+        notices.MovementsRemoved,
+        notices.TestDelivery,
+        notices.NotUnderstood,
+    )
+    return table(("notice", "means"), ((code(kind.__name__), summary(kind)) for kind in kinds))
+
+
+def announcements() -> str:
+    """What `on_news` is called with."""
+    rows = ((code(kind.__name__), summary(kind)) for kind in get_args(news.News))
+    return table(("news", "means"), rows)
+
+
+def actors() -> str:
+    """Who can be asked to act."""
+    docs = attribute_docs(Actor)
+    return table(("actor", "who"), ((code(actor.value), docs[actor.name]) for actor in Actor))
+
+
+def retries() -> str:
+    """Reason, rule, and once it is over: the next step and who must act. The defaults."""
+    rows: list[tuple[str, ...]] = []
+    for reason in Reason:
+        over = _over_with(reason)
+        rule = rule_words(policy.RETRY_TABLE[reason])
+        rows.append((code(reason.value), rule, code(type(over.next_step).__name__), over.actor.value))
+    return table(("reason", "by itself", "next step once it is over", "who must act then"), rows)
+
+
+def _over_with(reason: Reason) -> outcome.Outcome:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    intent = new_intent(
+        intent_id=IntentId("rfi"),
+        connection=ConnectionName("any"),
+        link_id=LinkId("link"),
+        scope=Scope.LATEST,
+        attended=False,
+        now=now,
+    )
+    failure = Failure(reason=reason)
+    return outcome.outcome_of(attrs.evolve(intent, status=Status.FAILED, failure=failure, ended_at=now))
+
+
+def rule_words(rule: policy.Rule) -> str:
+    """A rule as a sentence."""
+    if rule.times == 0:
+        return "never"
+    times = "once" if rule.times == 1 else f"{rule.times} times"
+    limit = "as often as it takes" if rule.times is None else f"at most {times}"
+    if rule.after_cooldown:
+        wait = "at the provider's cooldown's end"
+    else:
+        wait = "after " + ", ".join(duration(wait) for wait in rule.waits)
+    return f"{wait}; {limit}" + ("" if rule.spends else "; spends no attempt")
+
+
+def reasons(plugins: Mapping[str, ProviderPlugin]) -> str:
+    """Every reason, and what each provider says when it means it."""
+    headings = ("reason", "who can lift it", "a rejection", *(plugin.title for plugin in plugins.values()))
+    rows = (
+        (
+            code(reason.value),
+            ACTORS[reason].value,
+            "yes" if reason in REJECTIONS else "",
+            *(
+                ", ".join(code(row.said) for row in plugin.reasons if row.reason is reason)
+                for plugin in plugins.values()
+            ),
+        )
+        for reason in Reason
+    )
+    return table(headings, rows)
+
+
+def http_reasons() -> str:
+    """The reason of an HTTP status whose code says nothing more."""
+    rows = [(code(status), code(reason.value)) for status, reason in HTTP_REASONS.items()]
+    rows += [("500 and above", code(Reason.PROVIDER_ERROR.value)), ("any other", code(Reason.UNKNOWN.value))]
+    return table(("HTTP status", "reason"), rows)
+
+
+def steps() -> str:
+    """Every next step and what to do."""
+    rows = ((code(step.__name__), summary(step)) for step in get_args(outcome.NextStep))
+    return table(("next step", "what to do"), rows)
+
+
+def defaults() -> str:
+    """Every number of the policy, with its default."""
+    rows = [
+        (code(f"Policy.{name}"), str(getattr(policy.Policy(), name)))
+        for name in ("most_attempts", "jitter", "refused_logins", "abandoned_prompts")
+    ]
+    timing = policy.Timing()
+    rows += [
+        (code(f"Timing.{field.name}"), _default(getattr(timing, field.name)))
+        for field in attrs.fields(policy.Timing)
+    ]
+    return table(("setting", "default"), rows)
+
+
+def _default(value: object) -> str:
+    return duration(value) if hasattr(value, "total_seconds") else str(value)  # type: ignore[arg-type]
+
+
+def emulator_words() -> str:
+    """What every emulator understands."""
+    acts = ", ".join(map(code, PERSON_ACTS))
+    modes = ", ".join(map(code, WEBHOOK_MODES))
+    return f"- `webhooks=`: {modes}.\n- `person(link_id, act)`: {acts}.\n"
