@@ -8,6 +8,7 @@ import attrs
 
 from bankbridge.machine.link import Institution, LinkStatus
 from bankbridge.payload import Payload
+from bankbridge.words.errors import MoneyError, PayloadError
 from bankbridge.words.ids import AccountId, LinkId, MovementId
 from bankbridge.words.money import Money
 
@@ -33,12 +34,23 @@ class Balance:
     limit: Money | None = None
 
 
+def money_of(minor: int, currency: str) -> Money:
+    """Whole minor units as a provider sent them. Raises `PayloadError` for a currency without a known exponent."""
+    try:
+        return Money(minor, currency)
+    except MoneyError:
+        raise PayloadError("$.currency", "must be an ISO 4217 code") from None
+
+
 def balance_of(amounts: Payload | None, currency: str) -> Balance:
-    """A balance from an object of whole minor units under ``available``, ``current`` and ``limit``."""
+    """A balance from an object of whole minor units under ``available``, ``current`` and ``limit``.
+
+    Raises `PayloadError` for a currency without a known exponent.
+    """
 
     def money(key: str) -> Money | None:
         minor = None if amounts is None else amounts.maybe_integer(key)
-        return None if minor is None else Money(minor, currency)
+        return None if minor is None else money_of(minor, currency)
 
     return Balance(available=money("available"), current=money("current"), limit=money("limit"))
 

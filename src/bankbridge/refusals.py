@@ -11,6 +11,12 @@ from bankbridge.words.reasons import Failure, Reason
 
 HTTP_REASONS: Final[Mapping[int, Reason]] = MappingProxyType(
     {
+        # No redirect is followed: an API that sends one is not where the base URL says.
+        301: Reason.CONFIGURATION,
+        302: Reason.CONFIGURATION,
+        303: Reason.CONFIGURATION,
+        307: Reason.CONFIGURATION,
+        308: Reason.CONFIGURATION,
         401: Reason.CONFIGURATION,
         402: Reason.NOT_PERMITTED,
         403: Reason.NOT_PERMITTED,
@@ -34,16 +40,20 @@ def failure_of(
     refused: RefusedError, *, now: datetime, codes: Mapping[str, Reason] = MappingProxyType({})
 ) -> Failure:
     """The failure a refusal stands for: by the provider's ``code`` if the table knows it, else by the status."""
-    reason = codes.get(refused.code or "")
-    if reason is None:
-        server = refused.status >= _SERVER_ERROR
-        reason = Reason.PROVIDER_ERROR if server else HTTP_REASONS.get(refused.status, Reason.UNKNOWN)
     return Failure(
-        reason=reason,
+        reason=codes.get(refused.code or "") or _by_status(refused),
         code=refused.code or f"HTTP {refused.status}",
         message=refused.message,
         not_before=retry_at(refused.retry_after, now=now),
     )
+
+
+def _by_status(refused: RefusedError) -> Reason:
+    if refused.status >= _SERVER_ERROR:
+        return Reason.PROVIDER_ERROR
+    reason = HTTP_REASONS.get(refused.status, Reason.UNKNOWN)
+    # Whatever answers "not found" without a code may not be the provider at all, and every link would seem deleted.
+    return Reason.CONFIGURATION if reason is Reason.LINK_GONE and refused.code is None else reason
 
 
 def retry_at(header: str | None, *, now: datetime) -> datetime | None:
@@ -56,7 +66,7 @@ def retry_at(header: str | None, *, now: datetime) -> datetime | None:
         return now + wait
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the second: a year that no clock will show
         return None
     at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
     return min(max(at, now), now + LONGEST_RETRY_AFTER)

@@ -91,7 +91,7 @@ def refusal(request: Request, response: Response) -> RefusedError:
 def _envelope(response: Response) -> tuple[str | None, str | None]:
     try:
         body: Any = json.loads(response.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         text = response.body.decode(errors="replace").strip()
         return None, text[:_EXCERPT] or None
     error: Any = cast(dict[str, Any], body).get("error") if isinstance(body, dict) else None
@@ -107,7 +107,13 @@ def _text_or_none(value: object) -> str | None:
 
 def path_of(template: str, *ids: str) -> str:
     """A path with each ``{}`` filled by an id, quoted so that no id can lead to another path."""
-    return template.format(*(quote(part, safe="") for part in ids))
+    return template.format(*map(_segment, ids))
+
+
+def _segment(part: str) -> str:
+    # Dots alone need no quoting, but a client takes them for a way up.
+    quoted = quote(part, safe="")
+    return quoted if part.strip(".") else quoted.replace(".", "%2E")
 
 
 def redact(text: str, secrets: tuple[str, ...]) -> str:

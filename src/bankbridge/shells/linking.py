@@ -150,7 +150,7 @@ def _as_said(link: Link, facts: LinkFacts | None) -> Link:
     if facts is None:
         return link
     said = facts.status
-    if said is LinkStatus.ACTIVE and link.status not in (LinkStatus.PAUSED, LinkStatus.EXPIRED):
+    if said is LinkStatus.ACTIVE and link.status in (LinkStatus.NEEDS_RECONNECT, LinkStatus.LOCKED):
         said = link.status
     refreshed = max(filter(None, (link.refreshed_at, facts.refreshed_at)), default=None)
     return attrs.evolve(

@@ -48,6 +48,15 @@ _PER_PAGE: Final = 300
 _SERVER_ERROR: Final = 500
 _OVER: Final = frozenset({"succeeded", "failed", "rejected", "canceled", "cancelled"})
 
+# On a read the same code as a create's cooldown is the HTTP limiter, and nothing there refuses a login.
+_READ_REASONS: Final[Mapping[str, Reason]] = MappingProxyType(
+    {
+        code: meaning.reason
+        for code, meaning in CREATE_REASONS.items()
+        if meaning.reason not in (Reason.COOLDOWN, Reason.CREDENTIALS_UNCONFIRMED)
+    }
+)
+
 # How far Fintoc's clock may be behind ours when we look for a refresh that we may have started.
 _SKEW: Final = timedelta(minutes=1)
 
@@ -135,10 +144,18 @@ class Fintoc:
 
         https://docs.fintoc.com/api/movements-api/refresh-intents/refresh-intents-create
         """
-        expected = tuple(account.id for account in (yield from self.accounts(link)) if not account.removed)
-        running = (yield from self._newest(link)) if look_first else None
-        if running is not None and _created_at(running, now) >= attempt.asked_at - _SKEW:
-            return _started(running, expected, now, adopted=True)
+        try:
+            expected = tuple(
+                account.id for account in (yield from self.accounts(link)) if not account.removed
+            )
+            newest = (yield from self._newest(link)) if look_first else None
+        except RefusedError as refused:
+            failure = failure_of(refused, now=now, codes=_READ_REASONS)
+            if failure.reason is Reason.PROVIDER_ERROR:
+                raise  # nothing has been asked for yet
+            return Evidence(events=(CreateRefused(failure=failure),), words=_refused_words(refused))
+        if newest is not None and _may_be(newest, attempt, now):
+            return _started(newest, expected, now, adopted=True)
         request = self._request(
             "POST",
             "/v1/refresh_intents",
@@ -150,7 +167,7 @@ class Fintoc:
         if response.ok:
             return _started(Payload(response.json()), expected, now, adopted=False)
         refused = refusal(request, response)
-        words = f"HTTP {refused.status} {refused.code or ''}".rstrip()
+        words = _refused_words(refused)
         failure = _create_failure(refused, now)
         if response.status >= _SERVER_ERROR and failure.reason is Reason.PROVIDER_ERROR:
             return Evidence(events=(CreateUnclear(detail=words, answered=True),), words=words)
@@ -267,6 +284,20 @@ def _has_next(response: Response) -> bool:
 def _words(intent: Payload) -> str:
     said = [f"{key}={value}" for key in ("status", "public_error") if (value := intent.maybe_text(key))]
     return " ".join([*said, "requires_mfa"] if intent.maybe_section("requires_mfa") else said)
+
+
+def _refused_words(refused: RefusedError) -> str:
+    return f"HTTP {refused.status} {refused.code or ''}".rstrip()
+
+
+def _may_be(newest: Payload, attempt: Attempt, now: datetime) -> bool:
+    """Whether the link's newest refresh can be the one that we may have started.
+
+    Fintoc's clock is given some leeway, but not for one that is over: that could be the attempt before, and to ask
+    again with the same key starts nothing new.
+    """
+    leeway = timedelta(0) if newest.maybe_text("status") in _OVER else _SKEW
+    return _created_at(newest, now) >= attempt.asked_at - leeway
 
 
 def _created_at(intent: Payload, now: datetime) -> datetime:

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from bankbridge.banking import Account, LinkFacts, Movement, balance_of
+from bankbridge.banking import Account, LinkFacts, Movement, balance_of, money_of
 from bankbridge.machine.link import Institution, LinkStatus
 from bankbridge.payload import Payload
 from bankbridge.words.ids import AccountId, LinkId, MovementId
-from bankbridge.words.money import Money
 
 _LINK_STATUSES: Final[Mapping[str, LinkStatus]] = MappingProxyType(
     # https://docs.fintoc.com/api/movements-api/links/link-object; "inactive" is what the command line filters by
@@ -59,7 +58,7 @@ def movement_of(row: Payload, account_id: AccountId) -> Movement:
     return Movement(
         id=MovementId(row.text("id")),
         account_id=account_id,
-        amount=Money(row.integer("amount"), row.text("currency")),
+        amount=money_of(row.integer("amount"), row.text("currency")),
         post_date=row.maybe_day("post_date"),
         transaction_at=row.maybe_moment("transaction_date"),
         description=row.maybe_text("description"),

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 import attrs
 
-from bankbridge.banking import Account, LinkFacts, Movement, MovementPage, balance_of
+from bankbridge.banking import Account, LinkFacts, Movement, MovementPage, balance_of, money_of
 from bankbridge.machine.attempt import Attempt, PromptKind
 from bankbridge.machine.events import CreateRefused, CreateUnclear, Event, RefreshStarted, RefreshVanished
 from bankbridge.machine.intent import Scope
@@ -21,7 +21,6 @@ from bankbridge.translation import identity_of, translate_by
 from bankbridge.webhooks import TOLERANCE, Delivery, Verification, verify_signature
 from bankbridge.wire import Flow, Request, Response, ask, path_of, refusal
 from bankbridge.words.ids import AccountId, LinkId, MovementId, RefreshId
-from bankbridge.words.money import Money
 from bankbridge_rail.tables import EVENTS, intent_event
 
 _REFRESH_TYPES: Final[Mapping[Scope, str]] = MappingProxyType(
@@ -205,7 +204,10 @@ def _words(intent: Payload) -> str:
 def _rows(response: Response) -> tuple[Payload, ...]:
     """A bare list (https://docs.rail.cl/quickstart) or one under ``data``, which a community client expects too."""
     body: object = response.json()
-    return payloads(response.json()) if isinstance(body, list) else Payload(body).sections("data")
+    if isinstance(body, dict):
+        # Without `data` it is no empty list: that would take a link's accounts away.
+        return payloads(Payload(cast(object, body)).raw.get("data"), "$.data")
+    return payloads(body)
 
 
 def _link_facts(row: Payload) -> LinkFacts:
@@ -247,7 +249,7 @@ def _movement(row: Payload, account_id: AccountId) -> Movement:
     return Movement(
         id=None if identifier is None else MovementId(identifier),
         account_id=account_id,
-        amount=Money(row.integer("amount"), row.text("currency")),
+        amount=money_of(row.integer("amount"), row.text("currency")),
         post_date=row.maybe_day("post_date", "transaction_date", "date", "created_at"),
         transaction_at=None,
         description=row.maybe_text("description"),
