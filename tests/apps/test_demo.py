@@ -55,7 +55,7 @@ def test_a_terminal_sees_progress_and_the_closing_table() -> None:
     text = screen.getvalue()
     assert "of 2 over" in text
     assert "in progress" in text
-    assert "refresh_intent.failed rejected_credentials" in text
+    assert "rejected_credentials" in text
     assert "public_error=retryable_error" in text
     assert "fetch movements, then refresh later" in text
     assert "2 of 2 outcomes agree with the emulators' truth; 3 s." in text
