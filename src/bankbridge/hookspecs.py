@@ -1,6 +1,7 @@
 """The hooks a plugin can implement. A plugin is a module named in the entry-point group ``bankbridge``."""
 
 from collections.abc import Callable, Iterable, Mapping
+from pkgutil import resolve_name
 from typing import Any, Final
 
 import attrs
@@ -39,6 +40,15 @@ class ProviderPlugin:
     events: Mapping[str, str]
     reasons: tuple[ReasonRow, ...]
     emulator: Callable[..., Any] | None = None
+
+
+def lazily(target: str) -> Callable[..., Any]:
+    """What ``package.module:name`` names, imported only when it is called: an emulator needs a web server."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (handed on as it is)
+        return resolve_name(target)(*args, **kwargs)
+
+    return call
 
 
 @hookspec
