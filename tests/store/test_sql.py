@@ -1,5 +1,6 @@
 """What only the SQL store can get wrong: its file, its keys, its plans, other processes."""
 
+import contextlib
 import os
 import re
 import sqlite3
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -14,7 +16,7 @@ import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
 from bankbridge.machine.attempt import Prompt, PromptKind, prompt_id
-from bankbridge.store.sql import SCHEMA_VERSION, SqlStore, new_key, sqlite_store
+from bankbridge.store.sql import SCHEMA_VERSION, SqlStore, engines, new_key, sqlite_store
 from bankbridge.words.errors import ConfigurationError, StoreKeyError
 from tests.store import values as v
 
@@ -149,6 +151,43 @@ def test_processes_share_one_file_from_its_first_moment(path, opened, key):
         assert tx.link("link_1").refused_logins == 60
 
     opened(key).transact(look)
+
+
+def test_a_file_that_another_process_is_just_making_is_waited_for(path, raw):
+    raw("CREATE TABLE something (x)")
+    raw("BEGIN IMMEDIATE")
+    tried = []
+
+    def let_go_at_the_second_try(statement):
+        tried.append(statement)
+        if len(tried) == 2:
+            raw("ROLLBACK")
+
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as second:
+        second.set_trace_callback(let_go_at_the_second_try)
+        cursor: Any = second.cursor()
+        engines._write_ahead(cursor)
+        assert tried == ["PRAGMA journal_mode = WAL"] * 2
+        assert second.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_file_that_may_not_be_written_is_not_waited_for(path, raw):
+    raw("CREATE TABLE something (x)")
+    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as reader:
+        cursor: Any = reader.cursor()
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            engines._write_ahead(cursor)
+
+
+def test_what_is_not_a_database_is_not_waited_for(path, key):
+    path.write_text("HUNTER2 " * 1000)
+    with pytest.raises(sa.exc.DatabaseError, match="file is not a database"):
+        sqlite_store(path, keys=[key])
+
+
+def test_a_folder_is_not_waited_for(tmp_path, key):
+    with pytest.raises(sa.exc.OperationalError, match="unable to open database file"):
+        sqlite_store(tmp_path, keys=[key])
 
 
 # --- sealed

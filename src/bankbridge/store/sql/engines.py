@@ -1,5 +1,7 @@
 """From a URL to an engine, by database: everything that is special about one database is here."""
 
+import sqlite3
+import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cache
@@ -9,13 +11,14 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError
 
 from bankbridge.words.errors import ConfigurationError
 
 _PATIENCE: Final = timedelta(seconds=30)
 """How long a transaction waits for the one before it."""
+_PAUSE: Final = timedelta(milliseconds=5)
 
 
 def _sqlite_engine(url: sa.URL) -> sa.Engine:
@@ -43,14 +46,26 @@ def _set_up(connection: DBAPIConnection, record: object) -> None:
     del record
     connection.isolation_level = None  # the driver must not begin transactions of its own: `_begin` does
     cursor = connection.cursor()
-    for pragma in (
-        f"busy_timeout = {_PATIENCE // timedelta(milliseconds=1)}",
-        "journal_mode = WAL",
-        "synchronous = FULL",  # what was committed survives a power cut
-        "foreign_keys = ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
+    cursor.execute(f"PRAGMA busy_timeout = {_PATIENCE // timedelta(milliseconds=1)}")
+    _write_ahead(cursor)
+    cursor.execute("PRAGMA synchronous = FULL")  # what was committed survives a power cut
+    cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _write_ahead(cursor: DBAPICursor) -> None:
+    # Several processes may open a new file at once. SQLite does not wait here, since two that switch could wait
+    # for each other for ever; whoever comes second finds it done.
+    last_try_at = time.monotonic() + _PATIENCE.total_seconds()
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > last_try_at:
+                raise
+            time.sleep(_PAUSE.total_seconds())
+        else:
+            return
 
 
 def _begin(connection: sa.Connection) -> None:

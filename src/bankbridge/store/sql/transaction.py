@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -12,27 +12,15 @@ from bankbridge.machine.link import Link
 from bankbridge.machine.notices import Subject
 from bankbridge.machine.status import Status
 from bankbridge.store import LogEntry, Parked, StoredDelivery, Transaction
+from bankbridge.store.sql import statements as sql
 from bankbridge.store.sql.engines import insert_new, put
 from bankbridge.store.sql.sealing import Sealer
-from bankbridge.store.sql.tables import (
-    ACCOUNTS,
-    DELIVERIES,
-    INTENTS,
-    IS_OPEN,
-    IS_WAITING,
-    LINKS,
-    LOG,
-    PARKED,
-    SUBJECT,
-    WAKES,
-)
+from bankbridge.store.sql.tables import ACCOUNTS, DELIVERIES, INTENTS, LINKS, PARKED, SUBJECT
 from bankbridge.webhooks import Delivery
 from bankbridge.words.errors import StaleVersionError, UnknownLinkError
 from bankbridge.words.ids import AccountId, ConnectionName, DeliveryId, IntentId, LinkId
 
-_LINKS: Final = sa.select(LINKS.c.id, LINKS.c.document)
-_INTENTS: Final = sa.select(INTENTS.c.id, INTENTS.c.document)
-_DELIVERIES: Final = sa.select(DELIVERIES.c.id, DELIVERIES.c.document)
+_T = TypeVar("_T")
 
 
 def transaction_on(connection: sa.Connection, sealer: Sealer) -> Transaction:
@@ -49,14 +37,17 @@ class _SqlTransaction:
     # --- links
 
     def link(self, link_id: LinkId, connection: ConnectionName | None = None) -> Link | None:
-        return self._only_link(connection, LINKS.c.id == link_id)
+        if connection is None:
+            return self._only_link(sql.LINK_ANYWHERE, the_id=link_id)
+        return self._only_link(sql.LINK, the_id=link_id, the_connection=connection)
 
     def links(self) -> Sequence[Link]:
-        return self._links(_LINKS.order_by(LINKS.c.id, LINKS.c.connection))
+        return self._links(sql.ALL_LINKS)
 
     def link_of_account(self, account_id: AccountId, connection: ConnectionName | None = None) -> Link | None:
-        seen_under = LINKS.c.id == ACCOUNTS.c.link_id, LINKS.c.connection == ACCOUNTS.c.connection
-        return self._only_link(connection, ACCOUNTS.c.id == account_id, *seen_under)
+        if connection is None:
+            return self._only_link(sql.LINK_OF_ACCOUNT_ANYWHERE, the_id=account_id)
+        return self._only_link(sql.LINK_OF_ACCOUNT, the_id=account_id, the_connection=connection)
 
     def save_link(self, link: Link) -> None:
         row = {"id": link.id, "connection": link.connection}
@@ -65,29 +56,25 @@ class _SqlTransaction:
             self._map_accounts(link, set(link.accounts))
 
     def _map_accounts(self, link: Link, accounts: set[AccountId]) -> None:
-        here = ACCOUNTS.c.connection == link.connection, ACCOUNTS.c.link_id == link.id
-        mapped = self._connection.scalars(sa.select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(accounts), *here))
-        for account_id in accounts.difference(mapped):
+        given = {**_the(link), "the_accounts": list(accounts)}
+        for account_id in accounts.difference(self._connection.scalars(sql.MAPPED_ACCOUNTS, given)):
             row = {"id": account_id, "connection": link.connection}
             self._put(ACCOUNTS, row, {"link_id": link.id})
 
     # --- intents
 
     def intent(self, intent_id: IntentId) -> RefreshIntent | None:
-        found = self._intents(_INTENTS.where(INTENTS.c.id == intent_id))
-        return found[0] if found else None
+        return _first(self._intents(sql.INTENT, the_id=intent_id))
 
     def intents(self, link: Link, *, limit: int) -> Sequence[RefreshIntent]:
-        newest_first = INTENTS.c.created_at.desc(), INTENTS.c.position.desc()
-        return self._intents(_INTENTS.where(_of(link)).order_by(*newest_first).limit(limit))
+        return self._intents(sql.INTENTS_OF_LINK, **_the(link), the_limit=limit)
 
     def open_intent(self, link: Link) -> RefreshIntent | None:
-        found = self._intents(_INTENTS.where(_of(link), IS_OPEN))
-        return found[0] if found else None
+        return _first(self._intents(sql.OPEN_INTENT, **_the(link)))
 
     def add_intent(self, intent: RefreshIntent) -> None:
-        here = LINKS.c.id == intent.link_id, LINKS.c.connection == intent.connection
-        if self._connection.scalar(sa.select(LINKS.c.id).where(*here)) is None:
+        home = {"the_id": intent.link_id, "the_connection": intent.connection}
+        if self._connection.scalar(sql.HAS_LINK, home) is None:
             msg = f"link {intent.link_id}: is not stored; add it first"
             raise UnknownLinkError(msg)
         row = self._intent_row(intent) | {"created_at": intent.created_at}
@@ -96,9 +83,9 @@ class _SqlTransaction:
             raise StaleVersionError(msg)
 
     def save_intent(self, intent: RefreshIntent, *, replaces: int) -> None:
-        here = INTENTS.c.id == intent.id, INTENTS.c.version == replaces
+        given = {"the_id": intent.id, "the_version": replaces}
         try:
-            changed = self._connection.execute(sa.update(INTENTS).where(*here), self._intent_row(intent))
+            changed = self._connection.execute(sql.SAVE_INTENT, given | self._intent_row(intent))
         except IntegrityError:
             msg = f"intent {intent.id}: another one of link {intent.link_id} is open"
             raise StaleVersionError(msg) from None
@@ -107,13 +94,10 @@ class _SqlTransaction:
             raise StaleVersionError(msg)
 
     def due_intents(self, now: datetime, *, limit: int) -> Sequence[RefreshIntent]:
-        due = _INTENTS.where(WAKES, INTENTS.c.wake_at <= now)
-        return self._intents(due.order_by(INTENTS.c.wake_at, INTENTS.c.position).limit(limit))
+        return self._intents(sql.DUE_INTENTS, the_time=now, the_limit=limit)
 
     def next_wake_at(self) -> datetime | None:
-        first: datetime | None = self._connection.scalar(
-            sa.select(sa.func.min(INTENTS.c.wake_at)).where(WAKES)
-        )
+        first: datetime | None = self._connection.scalar(sql.NEXT_WAKE_AT)
         return first
 
     # --- deliveries
@@ -127,16 +111,13 @@ class _SqlTransaction:
         return self._insert_new(DELIVERIES, row)
 
     def delivery(self, delivery_id: DeliveryId) -> StoredDelivery | None:
-        found = self._deliveries(_DELIVERIES.where(DELIVERIES.c.id == delivery_id))
-        return found[0] if found else None
+        return _first(self._deliveries(sql.DELIVERY, the_id=delivery_id))
 
     def waiting_deliveries(self, *, limit: int) -> Sequence[StoredDelivery]:
-        oldest_first = DELIVERIES.c.received_at, DELIVERIES.c.position
-        return self._deliveries(_DELIVERIES.where(IS_WAITING).order_by(*oldest_first).limit(limit))
+        return self._deliveries(sql.WAITING_DELIVERIES, the_limit=limit)
 
     def settle_delivery(self, delivery_id: DeliveryId, result: str) -> None:
-        here = DELIVERIES.c.id == delivery_id
-        self._connection.execute(sa.update(DELIVERIES).where(here).values(result=result))
+        self._connection.execute(sql.SETTLE_DELIVERY, {"the_id": delivery_id, "result": result})
 
     # --- parked notices
 
@@ -146,14 +127,7 @@ class _SqlTransaction:
         self._put(PARKED, row, {"connection": parked.connection, "until": parked.until, **about})
 
     def parked_for(self, about: Subject, connection: ConnectionName) -> Sequence[Parked]:
-        shared = [
-            sa.and_(PARKED.c[name] == value, PARKED.c.connection == connection)
-            for name in SUBJECT
-            if (value := getattr(about, name)) is not None
-        ]
-        if not shared:
-            return []
-        found = sa.select(PARKED).where(sa.or_(*shared)).order_by(PARKED.c.position)
+        given = {f"the_{name}": getattr(about, name) for name in SUBJECT}
         return [
             Parked(
                 delivery_id=row.delivery_id,
@@ -162,15 +136,14 @@ class _SqlTransaction:
                 about=Subject(**{name: getattr(row, name) for name in SUBJECT}),
                 until=row.until,
             )
-            for row in self._connection.execute(found)
+            for row in self._connection.execute(sql.PARKED_FOR, {"the_connection": connection, **given})
         ]
 
     def unpark(self, parked: Parked) -> None:
-        here = PARKED.c.delivery_id == parked.delivery_id, PARKED.c.notice == parked.index
-        self._connection.execute(sa.delete(PARKED).where(*here))
+        self._connection.execute(sql.UNPARK, {"the_id": parked.delivery_id, "the_notice": parked.index})
 
     def drop_parked(self, now: datetime) -> int:
-        return self._connection.execute(sa.delete(PARKED).where(PARKED.c.until < now)).rowcount
+        return self._connection.execute(sql.DROP_PARKED, {"the_time": now}).rowcount
 
     # --- the log
 
@@ -185,10 +158,9 @@ class _SqlTransaction:
             "said": entry.said,
             "delivery_id": entry.delivery_id,
         }
-        self._connection.execute(sa.insert(LOG).values(row))
+        self._connection.execute(sql.ADD_TO_LOG, row)
 
     def log_of(self, intent_id: IntentId) -> Sequence[LogEntry]:
-        found = sa.select(LOG).where(LOG.c.intent_id == intent_id).order_by(LOG.c.position)
         return [
             LogEntry(
                 intent_id=row.intent_id,
@@ -200,7 +172,7 @@ class _SqlTransaction:
                 said=row.said,
                 delivery_id=row.delivery_id,
             )
-            for row in self._connection.execute(found)
+            for row in self._connection.execute(sql.LOG_OF, {"the_id": intent_id})
         ]
 
     # --- rows and values
@@ -222,27 +194,31 @@ class _SqlTransaction:
             "document": self._sealer.seal(intent),
         }
 
-    def _only_link(self, connection: ConnectionName | None, *here: sa.ColumnElement[bool]) -> Link | None:
-        there = () if connection is None else (LINKS.c.connection == connection,)
-        links = self._links(_LINKS.where(*here, *there).limit(2))
+    def _only_link(self, statement: sa.Executable, **given: object) -> Link | None:
+        links = self._links(statement, **given)
         return links[0] if len(links) == 1 else None
 
-    def _links(self, found: sa.Executable) -> list[Link]:
-        rows = self._connection.execute(found)
+    def _links(self, statement: sa.Executable, **given: object) -> list[Link]:
+        rows = self._connection.execute(statement, given)
         return [self._sealer.open(Link, row.document, f"link {row.id}") for row in rows]
 
-    def _intents(self, found: sa.Executable) -> list[RefreshIntent]:
-        rows = self._connection.execute(found)
+    def _intents(self, statement: sa.Executable, **given: object) -> list[RefreshIntent]:
+        rows = self._connection.execute(statement, given)
         return [self._sealer.open(RefreshIntent, row.document, f"intent {row.id}") for row in rows]
 
-    def _deliveries(self, found: sa.Executable) -> list[StoredDelivery]:
+    def _deliveries(self, statement: sa.Executable, **given: object) -> list[StoredDelivery]:
+        rows = self._connection.execute(statement, given)
         return [
             StoredDelivery(
                 id=row.id, delivery=self._sealer.open(Delivery, row.document, f"delivery {row.id}")
             )
-            for row in self._connection.execute(found)
+            for row in rows
         ]
 
 
-def _of(link: Link) -> sa.ColumnElement[bool]:
-    return sa.and_(INTENTS.c.link_id == link.id, INTENTS.c.connection == link.connection)
+def _first(found: Sequence[_T]) -> _T | None:
+    return found[0] if found else None
+
+
+def _the(link: Link) -> dict[str, object]:
+    return {"the_id": link.id, "the_connection": link.connection}
