@@ -53,7 +53,7 @@ class Talk:
 
     asked: list[Request]
     result: Any = None
-    error: Exception | None = None
+    error: Any = None
 
     @property
     def lines(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -46,7 +47,7 @@ def reported(
     return (f"{OUTCOME}.{status}", Subject(account_id=AccountId(account)), AccountReported(result=result), at)
 
 
-def why(reason: Reason, code: str | None = None, **more: bool) -> Failure:
+def why(reason: Reason, code: str | None = None, **more: Any) -> Failure:
     return Failure(reason=reason, code=code, **more)
 
 
@@ -159,7 +160,7 @@ def test_events_of_the_invoices_product_are_kept_and_end_nothing(status):
 
 
 # undocumented: the payload. A refresh intent by one table, lists of rows in a community client.
-REMOVED = {
+REMOVED: dict[str, tuple[Any, ...]] = {
     "a refresh intent": ({"refreshed_object": "account", "refreshed_object_id": LINE}, ()),
     "rows under movements_removed": (
         {"account_id": LINE, "movements_removed": [{"id": "mov_1"}, {"id": "mov_2"}]},

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -37,15 +38,15 @@ def of_intent(number: str = "a1b2c3d4e5f6a7b8", link: str = LINK) -> Subject:
     return Subject(refresh_id=RefreshId(f"ri_{number}"), link_id=LinkId(link))
 
 
-def failed(code: str, reason: Reason, **more: bool) -> ev.RefreshFailed:
-    return ev.RefreshFailed(failure=Failure(reason=reason, code=code, **more))
+def failed(code: str, reason: Reason) -> ev.RefreshFailed:
+    return ev.RefreshFailed(failure=Failure(reason=reason, code=code))
 
 
 UNAVAILABLE = failed("bank_unavailable", Reason.INSTITUTION_UNAVAILABLE)
 REFUSED = Failure(reason=Reason.CREDENTIALS_REJECTED, code="rejected_credentials", or_wrong_code=True)
 
 # Payload: event type, whom it is about, what it says, when it happened.
-SAYS = {
+SAYS: dict[str, tuple[Any, ...]] = {
     "link.created": ("link.created", Subject(link_id=LINK), LinkConnected(), AT),
     "link.refreshed": ("link.refreshed", Subject(link_id=LINK), LinkRefreshed(new_movements=5), AT),
     "link.expired": ("link.expired", Subject(link_id=LINK), LinkExpired(code="rejected_credentials"), AT),

@@ -210,7 +210,11 @@ def perform(core: Core, intent_id: IntentId, effects: list[Effect]) -> Job[None]
             case CancelRefresh():
                 flow = connection.provider.cancel_refresh(link, attempt, now=asked_at)
                 evidence = yield from _canceled(connection, flow)
-        queue.extend((yield from _told(core, intent_id, evidence, attempt.number)))
+        wanted = yield from _told(core, intent_id, evidence, attempt.number)
+        # What was read a moment ago is not read again at once: the next look is scheduled.
+        queue.extend(
+            one for one in wanted if not isinstance(effect, ReadRefresh) or not isinstance(one, ReadRefresh)
+        )
 
 
 def _told(core: Core, intent_id: IntentId, evidence: Evidence, attempt: int) -> Job[list[Effect]]:
