@@ -78,31 +78,32 @@ def refusal(request: Request, response: Response) -> RefusedError:
 
     The request's secrets are cut out of it.
     """
-    code, message = _envelope(response)
+    code, message = _envelope(response, request.secrets)
     return RefusedError(
         status=response.status,
         code=code,
-        message=None if message is None else redact(message, request.secrets),
+        message=message,
         retry_after=response.headers.get("retry-after"),
         request_id=response.headers.get("x-request-id"),
     )
 
 
-def _envelope(response: Response) -> tuple[str | None, str | None]:
+def _envelope(response: Response, secrets: tuple[str, ...]) -> tuple[str | None, str | None]:
     try:
         body: Any = json.loads(response.body)
     except (ValueError, RecursionError):
-        text = response.body.decode(errors="replace").strip()
-        return None, text[:_EXCERPT] or None
+        text = redact(response.body.decode(errors="replace"), secrets).strip()
+        return None, text[:_EXCERPT] or None  # cut only now: half a secret would not be found
     error: Any = cast(dict[str, Any], body).get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict):
         return None, None
     fields = cast(dict[str, Any], error)
-    return _text_or_none(fields.get("code")), _text_or_none(fields.get("message"))
+    code, message = fields.get("code"), fields.get("message")
+    return _text_or_none(code, secrets), _text_or_none(message, secrets)
 
 
-def _text_or_none(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def _text_or_none(value: object, secrets: tuple[str, ...]) -> str | None:
+    return redact(value, secrets) if isinstance(value, str) else None
 
 
 def path_of(template: str, *ids: str) -> str:
@@ -117,8 +118,8 @@ def _segment(part: str) -> str:
 
 
 def redact(text: str, secrets: tuple[str, ...]) -> str:
-    """``text`` without the secrets."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "[secret]")
+    """``text`` without the secrets, also as they look in a URL."""
+    forms = {form for secret in secrets for form in (secret, quote(secret, safe="")) if form}
+    for form in sorted(forms, key=len, reverse=True):  # one secret may be the beginning of another
+        text = text.replace(form, "[secret]")
     return text

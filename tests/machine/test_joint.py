@@ -97,7 +97,8 @@ def test_where_every_account_vanished_only_the_provider_ends_it():
     assert nobody.status is Status.IN_PROGRESS
     assert tell(nobody, RefreshSucceeded(), policy=HINTS).status is Status.SUCCEEDED
     vain = tell(nobody, RefreshVanished(), policy=HINTS)
-    assert vain.status is Status.FAILED and vain.failure is not None
+    assert vain.status is Status.FAILED
+    assert vain.failure is not None
     assert vain.failure.reason is Reason.LINK_EXPIRED
     assert vain.failure.message == "every account of the link vanished"
 
@@ -172,7 +173,10 @@ def test_a_start_beats_a_refusal_of_the_same_create_in_either_order():
 
 
 def test_a_refusal_stands_whatever_is_heard_of_other_refreshes():
-    for events in ((reported(A), CreateRefused(failure=FOR_GOOD)), (CreateRefused(failure=FOR_GOOD), reported(A))):
+    for events in (
+        (reported(A), CreateRefused(failure=FOR_GOOD)),
+        (CreateRefused(failure=FOR_GOOD), reported(A)),
+    ):
         refused = tell(wish(), *events, policy=HINTS)
         assert refused.status is Status.FAILED
         assert refused.failure == FOR_GOOD

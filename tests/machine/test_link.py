@@ -1,6 +1,6 @@
 """The link's own small machine, its budgets, and what stands against a refresh."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import attrs
 import pytest
@@ -110,11 +110,13 @@ def test_one_account_does_not_pass_for_all_before_the_first_look(event: LinkEven
 def test_the_freshest_refresh_counts():
     fresh = observe(link(), LinkRefreshed(), now=at(9), occurred_at=at(5))
     assert fresh.refreshed_at == at(5)
-    assert observe(link(refreshed_at=at(7)), LinkRefreshed(), now=at(9), occurred_at=at(5)).refreshed_at == at(7)
+    assert observe(
+        link(refreshed_at=at(7)), LinkRefreshed(), now=at(9), occurred_at=at(5)
+    ).refreshed_at == at(7)
 
 
 def test_an_event_that_comes_late_does_not_undo_a_newer_one():
-    told = [(LinkRefreshed(), at(1)), (LinkExpired(), at(2))]
+    told: list[tuple[LinkEvent, datetime]] = [(LinkRefreshed(), at(1)), (LinkExpired(), at(2))]
     for order in (told, told[::-1]):
         known = link()
         for event, occurred_at in order:

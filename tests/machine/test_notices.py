@@ -69,7 +69,9 @@ def about_refresh(says: Statement, refresh_id: str = "ri_1") -> Notice:
     return Notice(type="refresh", about=about, says=says, occurred_at=at(-60), raw={})
 
 
-def hear(intent: RefreshIntent, notice: Notice, policy: Policy = EVERY, minute: float = 2) -> RefreshIntent | Why:
+def hear(
+    intent: RefreshIntent, notice: Notice, policy: Policy = EVERY, minute: float = 2
+) -> RefreshIntent | Why:
     heard = receive(intent, notice, now=at(minute), policy=policy)
     match heard:
         case Transition(intent=after):
@@ -210,5 +212,3 @@ def test_no_two_provider_events_in_any_status_raise(status: Status, policy: Poli
         for second in SAID:
             for notice in (about_account(second), about_refresh(second)):
                 receive(intent, notice, now=at(2), policy=policy)
-
-

@@ -7,7 +7,7 @@ import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bankbridge.machine.advance import Transition, advance
+from bankbridge.machine.advance import advance
 from bankbridge.machine.attempt import AccountStatus, WakePurpose
 from bankbridge.machine.events import (
     AccountReported,
@@ -79,28 +79,63 @@ def possible(intent: RefreshIntent, event: Event) -> bool:
     return type(event) in TABLE[intent.status] and not next_attempt
 
 
-def tell_in_every_order(story: Story, policy: Policy, *, attended: bool) -> dict[State, Story]:
-    """Every end of the story, each with an order that leads there. Every fact is also told again at every later place."""
-    orders: dict[int, dict[RefreshIntent, Story]] = {0: {wish(attended=attended): ()}}
-    everything = (1 << len(story)) - 1
-    for told in range(everything):
-        now = at(1 + told.bit_count())
-        for intent, order in orders.pop(told, {}).items():
-            for index, event in enumerate(story):
-                if not possible(intent, event):
-                    continue
-                after = advance(intent, event, now=now, policy=policy)
-                if not told & 1 << index:
-                    # The number of changes changes nothing but whether a create looks first.
-                    state = attrs.evolve(after.intent, version=0)
-                    orders.setdefault(told | 1 << index, {}).setdefault(state, (*order, event))
-                elif not isinstance(event, COUNTED_EACH_TIME):
-                    assert after == Transition(intent=intent), _twice(policy, order, event, intent, after.intent)
-    return {final(intent): order for intent, order in orders[everything].items()}
+class Teller:
+    """Tells events to intents, and remembers: stories that share a beginning are told once."""
 
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.intents: list[RefreshIntent] = []
+        self._numbers: dict[RefreshIntent, int] = {}
+        self._events: dict[Event, int] = {}
+        self._after: dict[tuple[int, int, int], tuple[int, bool] | None] = {}
 
-def _twice(policy: Policy, order: Story, event: Event, before: RefreshIntent, after: RefreshIntent) -> str:
-    return f"told twice: {event}\nin {policy.joint}: {_lines(order)}\nbefore: {before}\nafter:  {after}"
+    def number_of(self, intent: RefreshIntent) -> int:
+        # How often it changed counts for nothing but whether a create looks first.
+        known = attrs.evolve(intent, version=0)
+        number = self._numbers.setdefault(known, len(self.intents))
+        if number == len(self.intents):
+            self.intents.append(known)
+        return number
+
+    def number_of_event(self, event: Event) -> int:
+        return self._events.setdefault(event, len(self._events))
+
+    def after(self, number: int, event: Event, name: int, minute: int) -> tuple[int, bool] | None:
+        """The intent after the event, and whether there is something to do; nothing where it cannot be told."""
+        key = number, name, minute
+        if key not in self._after:
+            intent = self.intents[number]
+            if possible(intent, event):
+                told = advance(intent, event, now=at(minute), policy=self.policy)
+                same = told.intent is intent
+                self._after[key] = number if same else self.number_of(told.intent), bool(told.effects)
+            else:
+                self._after[key] = None
+        return self._after[key]
+
+    def tell_in_every_order(self, story: Story, *, attended: bool) -> dict[State, Story]:
+        """Every end of the story, each with an order that leads there. Every fact is told again at every later place.
+
+        All orders of the same events meet again in the states they lead to, so that few intents stand for all of them.
+        """
+        orders: dict[int, dict[int, Story]] = {0: {self.number_of(wish(attended=attended)): ()}}
+        names = [(1 << index, event, self.number_of_event(event)) for index, event in enumerate(story)]
+        everything = (1 << len(story)) - 1
+        for told in range(everything):
+            for number, order in orders.pop(told, {}).items():
+                for bit, event, name in names:
+                    after = self.after(number, event, name, 1 + told.bit_count())
+                    if after is None:
+                        continue
+                    if not told & bit:
+                        orders.setdefault(told | bit, {}).setdefault(after[0], (*order, event))
+                    elif not isinstance(event, COUNTED_EACH_TIME):
+                        assert after == (number, False), self._twice(order, event, number, after[0])
+        return {final(self.intents[number]): order for number, order in orders[everything].items()}
+
+    def _twice(self, order: Story, event: Event, before: int, after: int) -> str:
+        states = f"before: {self.intents[before]}\nafter:  {self.intents[after]}"
+        return f"told twice: {event}\nin {self.policy.joint}: {_lines(order)}\n{states}"
 
 
 def _lines(events: Story) -> str:
@@ -109,13 +144,13 @@ def _lines(events: Story) -> str:
 
 def assert_all_end_alike(stories: Iterator[Story], policy: Policy) -> int:
     """Tell them all; gives their number."""
-    count = 0
+    teller, count = Teller(policy), 0
     for story in stories:
         kinds = {type(event) for event in story}
         # Where nobody is there, a prompt makes every refusal final, so a start could not come after it.
         alone = (False,) if CreateRefused not in kinds else ()
         for attended in (*alone, True) if PromptOffered in kinds else (False,):
-            ends = tell_in_every_order(story, policy, attended=attended)
+            ends = teller.tell_in_every_order(story, attended=attended)
             assert len(ends) == 1, f"{policy.joint}, attended: {attended}" + "".join(
                 f"\n{state[0].status.value}, {state[0].failure} after{_lines(order)}\n  {state[0].attempt}"
                 for state, order in ends.items()
@@ -272,7 +307,7 @@ def long_stories(draw: st.DrawFn) -> tuple[list[list[ProviderEvent]], list[tuple
 
 
 def tell_attempts(attempts: list[list[ProviderEvent]], late: list[tuple[int, ProviderEvent]]) -> State:
-    """One attempt after the other; ``late`` are heard in between, by the id of their refresh, or parked until they fit."""
+    """One attempt after the other; ``late`` are heard in between by the id of their refresh, or parked till then."""
     intent, parked, minute = wish(attended=True), list(late), 1.0
 
     def hear(number: int, event: ProviderEvent) -> Why | None:
@@ -292,7 +327,8 @@ def tell_attempts(attempts: list[list[ProviderEvent]], late: list[tuple[int, Pro
             parked = [one for one in parked if hear(*one) is Why.ANOTHER_REFRESH]
         hear(number, events[-1])
         if number < len(attempts):
-            assert intent.status is Status.BACKING_OFF and intent.wake is not None
+            assert intent.status is Status.BACKING_OFF
+            assert intent.wake is not None
             minute = (intent.wake.at - at()).total_seconds() / 60 + 0.01
             intent = advance(intent, woken(), now=intent.wake.at, policy=ONE_WORD).intent
     assert not [one for one in parked if hear(*one) is Why.ANOTHER_REFRESH]

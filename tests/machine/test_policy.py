@@ -22,7 +22,8 @@ MINUTES = timedelta(minutes=1)
 
 def waits(reason: Reason, policy: Policy = EXACT, **failure) -> list[float]:
     """The waits in minutes before each retry, if every attempt ends with this reason."""
-    intent, now, found = tell(wish(), woken()), at(), []
+    intent, now = tell(wish(), woken()), at()
+    found: list[float] = []
     while True:
         failing = Failure(reason=reason, **failure)
         match decide(intent, failing, now=now, policy=policy):
@@ -99,7 +100,9 @@ def test_attempts_that_spend_are_bounded_over_all_reasons():
     intent = wish()
     for number, reason in enumerate(reasons):
         refused = CreateRefused(failure=Failure(reason=reason))
-        intent = tell(tell(intent, refused, policy=policy, minute=number * 10), woken(), minute=number * 10 + 5)
+        intent = tell(
+            tell(intent, refused, policy=policy, minute=number * 10), woken(), minute=number * 10 + 5
+        )
     session = Failure(reason=Reason.SESSION_CONFLICT)
     assert decide(intent, session, now=at(30), policy=policy) == GiveUp()
 
@@ -124,7 +127,8 @@ def test_jitter_is_within_bounds_the_same_each_time_and_never_shortens(reason, t
     intent = wish(name=name)
     exact = decide(intent, failure, now=at(now), policy=attrs.evolve(policy, jitter=0))
     spread = decide(intent, failure, now=at(now), policy=policy)
-    assert isinstance(exact, TryAgain) and isinstance(spread, TryAgain)
+    assert isinstance(exact, TryAgain)
+    assert isinstance(spread, TryAgain)
     assert exact.at <= spread.at <= exact.at + (exact.at - at(now)) * policy.jitter
     assert spread.at >= (failure.not_before or at(now))
     assert spread == decide(intent, failure, now=at(now), policy=policy)
@@ -153,7 +157,8 @@ def test_another_reason_has_a_wait_of_its_own():
 
 
 def _wake_at(intent: RefreshIntent):
-    assert intent.status is Status.BACKING_OFF and intent.wake is not None
+    assert intent.status is Status.BACKING_OFF
+    assert intent.wake is not None
     return intent.wake.at
 
 

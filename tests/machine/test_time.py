@@ -11,8 +11,8 @@ from bankbridge.machine.advance import LINK_GONE, Transition, advance
 from bankbridge.machine.attempt import WakePurpose
 from bankbridge.machine.effects import CancelRefresh, CreateRefresh, Effect, ReadRefresh
 from bankbridge.machine.events import (
-    CancelRequested,
     Canceler,
+    CancelRequested,
     CreateUnclear,
     Event,
     LinkLost,

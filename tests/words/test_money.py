@@ -41,13 +41,13 @@ def test_integers_beyond_any_context_stay_exact():
 
 @pytest.mark.parametrize("minor", [1.0, True, "1", None, Decimal(1)])
 def test_only_whole_numbers_are_money(minor):
-    with pytest.raises(MoneyError, match="minor .*: must be a whole number"):
+    with pytest.raises(MoneyError, match=r"minor .*: must be a whole number"):
         Money(minor, "CLP")
 
 
 @pytest.mark.parametrize("exponent", [1.0, True, None])
 def test_only_whole_numbers_are_exponents(exponent):
-    with pytest.raises(MoneyError, match="exponent .*: must be a whole number"):
+    with pytest.raises(MoneyError, match=r"exponent .*: must be a whole number"):
         Money(1, "CLP", exponent)
 
 
