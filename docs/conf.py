@@ -22,7 +22,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["_build", "examples/**"]
+exclude_patterns = ["_build", "_generated", "_tools", "examples/**"]
 templates_path = ["_templates"]
 # A name in single backticks in a docstring links to that name where it is documented.
 default_role = "py:obj"

@@ -20,7 +20,7 @@ PAGES = {
     for page in sorted(DOCS.rglob("*.md"))
     if page.relative_to(DOCS).parts[0] not in {"_build", "_generated"}
 }
-FRAGMENTS = {"how-to/take-webhooks.md": 3}
+FRAGMENTS = {"explanation/design.md": 1, "how-to/take-webhooks.md": 3}
 
 
 def _configuring(stage: Stage, patch: pytest.MonkeyPatch, folder: Path) -> dict[str, Any]:
