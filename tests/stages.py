@@ -129,9 +129,10 @@ class Stage:
         return one
 
     def link(self, *attempts: str, provider: str | None = None, **more: Any) -> EmulatedLink:
-        """A link at the emulator that the bridge knows too."""
+        """A link at the emulator that the bridge knows too, made a moment ago: its accounts are older than any refresh."""
         name = provider or next(iter(self.emulators))
         link = self.emulators[name].add_link(attempts=attempts or ("succeeds",), **more)
+        self.clock.advance(timedelta(seconds=1))
         self.bridge.add_link(name, link.link_id, token=link.link_token)
         return link
 
@@ -200,7 +201,7 @@ def staged(
         emulators = {name: EMULATORS[name](clock, seed=seed, switches=switches) for name in names}
         urls = {name: stack.enter_context(Server(one.app)).url for name, one in emulators.items()}
         receiver = Server(Starlette(routes=[Route("/hooks/{connection}", _hook, methods=["POST"])]))
-        secrets = {name: ("whsec_unused",) for name in names}
+        secrets = dict.fromkeys(names, ("whsec_unused",))
         if webhooks:
             stack.enter_context(receiver)
             secrets = {

@@ -1,5 +1,6 @@
 """Whole stories over real sockets: what the application is told is what really happened at the emulator."""
 
+import itertools
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -66,7 +67,7 @@ def check(stage: Stage, provider: str, link_id: str, outcome: Outcome) -> None:
     floor = PROVIDERS[provider].capabilities.poll_floor
     for intent in truth["intents"]:
         polls = [datetime.fromisoformat(at) for at in intent["polls"]]
-        assert all(later - sooner >= floor for sooner, later in zip(polls, polls[1:], strict=False)), polls
+        assert all(later - sooner >= floor for sooner, later in itertools.pairwise(polls)), polls
     # The lockout guard's budget.
     assert truth["refused_logins"] <= 2
 
@@ -121,7 +122,7 @@ def _reason(outcome: Outcome) -> Reason | None:
     return None if outcome.failure is None else outcome.failure.reason
 
 
-# --- whatever the documentation leaves open ------------------------------------------------------------------------------
+# --- whatever the documentation leaves open ---------------------------------------------------------------------------
 
 SWITCHES = [
     *(

@@ -22,7 +22,7 @@ from bankbridge.shells import inbox, linking, refreshing
 from bankbridge.shells.config import read_config
 from bankbridge.shells.connections import Connection
 from bankbridge.shells.core import core_of, new_intent_id, utc_now
-from bankbridge.shells.http import arguments, async_client, no_answer, response_of
+from bankbridge.shells.http import arguments, async_client, discreetly, no_answer, response_of
 from bankbridge.shells.inbox import Answer
 from bankbridge.shells.jobs import Announce, Call, Job, Running, Step, Transact
 from bankbridge.shells.linking import Story
@@ -237,7 +237,8 @@ class AsyncBankBridge:
 
     async def _send(self, connection: Connection, request: Request) -> Response:
         try:
-            return response_of(await self._client.request(**arguments(connection, request)))
+            with discreetly(request):
+                return response_of(await self._client.request(**arguments(connection, request)))
         except httpx.HTTPError as error:
             raise no_answer(connection, request, error) from None
 

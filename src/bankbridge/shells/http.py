@@ -1,16 +1,47 @@
 """Between our requests and httpx's: nothing that httpx says or holds comes out of here."""
 
+import contextlib
+import logging
+from collections.abc import Generator
+from contextvars import ContextVar
 from typing import Any, Final
 
 import httpx
 from httpx_retries import Retry, RetryTransport
 
 from bankbridge.shells.connections import Connection
-from bankbridge.wire import Request, Response
+from bankbridge.wire import Request, Response, redact
 from bankbridge.words.errors import TransportError
 
 TIMEOUT: Final = httpx.Timeout(30.0)
 """Seconds, each for connecting, writing, reading and waiting for a free connection."""
+
+
+_UNDER_WAY: ContextVar[tuple[str, ...]] = ContextVar("bankbridge_secrets_under_way", default=())
+
+
+@contextlib.contextmanager
+def discreetly(request: Request) -> Generator[None]:
+    """While ``request`` is under way, its secrets are cut out of what the HTTP libraries log.
+
+    They log whole URLs and the headers of answers, and a provider may have a token in either.
+    """
+    before = _UNDER_WAY.set(request.secrets)
+    try:
+        yield
+    finally:
+        _UNDER_WAY.reset(before)
+
+
+def _cut_out(record: logging.LogRecord) -> bool:
+    if secrets := _UNDER_WAY.get():
+        record.msg, record.args = redact(record.getMessage(), secrets), ()
+    return True
+
+
+# A filter hears only its own logger, not those below it.
+for _name in ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks"))):
+    logging.getLogger(_name).addFilter(_cut_out)
 
 
 def retries() -> Retry:

@@ -44,6 +44,9 @@ _log: Final = logging.getLogger("bankbridge")
 LARGEST_BODY: Final = 1_000_000
 """Bytes. Both providers' events are below ten thousand."""
 
+# How far a provider's clock may be behind ours when its event is held against our request.
+_SKEW: Final = timedelta(minutes=1)
+
 PARKED_FOR: Final = timedelta(days=3)
 """How long a notice that fits nothing waits for its subject."""
 
@@ -197,14 +200,17 @@ def _to_intent(
     now: datetime,
 ) -> _Routed | None:
     why = Why.NOT_RUNNING
-    for intent in tx.intents(link, limit=20):
+    refresh_id = notice.about.refresh_id
+    intents = tx.intents(link, limit=20)
+    known = {attempt.refresh_id for intent in intents for attempt in (intent.attempt, *intent.past)}
+    for intent in intents:
         story = telling(tx, link, intent, policy=connection.policy, now=now)
-        refresh_id = notice.about.refresh_id
-        if refresh_id is not None and intent.status is Status.REQUESTED:
+        if intent.status is Status.REQUESTED and refresh_id is not None and refresh_id not in known:
             if intent.attempt.unclear == 0:
                 return None  # our create is on its way: its answer will say whether this is it
-            # The create's answer was lost, and here is the refresh that it made.
-            story.tell([RefreshStarted(refresh_id=refresh_id, adopted=True)], delivery_id=delivery_id)
+            if notice.occurred_at is None or notice.occurred_at >= intent.attempt.asked_at - _SKEW:
+                # The create's answer was lost, and here is the refresh that it made.
+                story.tell([RefreshStarted(refresh_id=refresh_id, adopted=True)], delivery_id=delivery_id)
         heard = receive(story.intent, notice, now=now, policy=connection.policy)
         if isinstance(heard, Ignored) and heard.why in (
             Why.ANOTHER_REFRESH,
@@ -239,7 +245,7 @@ def _background(tx: Transaction, link: Link, notice: Notice, why: Why, now: date
             arrived = DataArrived(link_id=link.id, accounts=link.accounts or (), new_movements=count)
         case _:
             return _Routed(result=why.value)
-    tx.save_link(observe(link, LinkRefreshed(), now=now))
+    tx.save_link(observe(link, LinkRefreshed(), now=now, occurred_at=notice.occurred_at))
     return _Routed(result=why.value, news=[arrived])
 
 
@@ -252,7 +258,7 @@ def _to_link(
     delivery_id: DeliveryId,
     now: datetime,
 ) -> _Routed:
-    seen = observe(link, says, now=now)
+    seen = observe(link, says, now=now, occurred_at=notice.occurred_at)
     tx.save_link(seen)
     news: list[News] = [LinkChanged(link=seen)] if _notable(link, seen) else []
     running = tx.open_intent(seen)

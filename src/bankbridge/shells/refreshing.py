@@ -21,6 +21,7 @@ from bankbridge.machine.events import (
 from bankbridge.machine.intent import RefreshIntent, Scope, new_intent
 from bankbridge.machine.link import Link
 from bankbridge.machine.outcome import Outcome, outcome_of
+from bankbridge.machine.status import Status
 from bankbridge.provider import Evidence
 from bankbridge.refusals import failure_of
 from bankbridge.shells.connections import Connection, Core
@@ -227,8 +228,9 @@ def _told(core: Core, intent_id: IntentId, evidence: Evidence, attempt: int) -> 
         knew = intent.attempt.refresh_id
         story.tell(evidence.events, attempt=attempt, said=evidence.words)
         news = story.commit()
-        if story.intent.attempt.refresh_id != knew:
-            # What came for it before we knew its id can find it now.
+        answered = intent.status is Status.REQUESTED and story.intent.status is not Status.REQUESTED
+        if answered or story.intent.attempt.refresh_id != knew:
+            # What came before we knew its id, or that there is none, can find its way now.
             news += retry_parked(tx, core, connection, story.intent, story.link, now)
         return story.effects, news
 

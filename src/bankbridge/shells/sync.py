@@ -20,7 +20,7 @@ from bankbridge.shells import inbox, linking, refreshing
 from bankbridge.shells.config import read_config
 from bankbridge.shells.connections import Connection
 from bankbridge.shells.core import core_of, new_intent_id, utc_now
-from bankbridge.shells.http import arguments, blocking_client, no_answer, response_of
+from bankbridge.shells.http import arguments, blocking_client, discreetly, no_answer, response_of
 from bankbridge.shells.inbox import Answer
 from bankbridge.shells.jobs import Announce, Call, Job, Running, Step, Transact
 from bankbridge.shells.linking import Story
@@ -222,7 +222,8 @@ class BankBridge:
 
     def _send(self, connection: Connection, request: Request) -> Response:
         try:
-            return response_of(self._client.request(**arguments(connection, request)))
+            with discreetly(request):
+                return response_of(self._client.request(**arguments(connection, request)))
         except httpx.HTTPError as error:
             raise no_answer(connection, request, error) from None
 
