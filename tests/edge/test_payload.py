@@ -142,3 +142,10 @@ def test_no_error_shows_the_value(value: str):
         with pytest.raises(PayloadError) as caught:
             read("key")
         assert "s3cret" not in str(caught.value)
+
+
+def test_half_a_character_is_no_text():
+    """JSON can say it, and nothing can store it."""
+    with pytest.raises(PayloadError, match=r"^\$\.key: must be text, holds half a character$"):
+        payload(key="\ud83d").text("key")
+    assert payload(key="Ñuñoa 🏦").text("key") == "Ñuñoa 🏦"

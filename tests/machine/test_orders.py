@@ -288,16 +288,17 @@ def long_stories(draw: st.DrawFn) -> tuple[list[list[ProviderEvent]], list[tuple
     """Some attempts, all but the last to be tried again, and what is heard of each of them too late or again."""
     attempts: list[list[ProviderEvent]] = []
     for number in range(1, draw(st.integers(1, 4)) + 1):
-        last = draw(st.sampled_from([RefreshSucceeded(new_movements=2), RefreshFailed(failure=FOR_GOOD)]))
+        ends: list[ProviderEvent] = [RefreshSucceeded(new_movements=2), RefreshFailed(failure=FOR_GOOD)]
         results = draw(st.lists(st.sampled_from(ACCOUNTS), unique=True))
         kinds = st.sampled_from([reported, failed, rejected, vanished])
+        facts: list[ProviderEvent] = [draw(kinds)(account, minute=number) for account in results]
         attempts.append(
             [
                 RefreshProgressed(),
                 offered(f"p{number}", minute=number),
                 answered(f"p{number}"),
-                *(draw(kinds)(account, minute=number) for account in results),
-                last,
+                *facts,
+                draw(st.sampled_from(ends)),
             ]
         )
     for events in attempts[:-1]:

@@ -82,6 +82,8 @@ def _next(intent: RefreshIntent, event: ev.Event, now: datetime, policy: Policy)
             return _after_read(intent, event, now, policy)
         case ev.CreateUnclear() if intent.status is Status.REQUESTED:
             return _after_unclear(intent, event, now, policy)
+        case _:  # every other event is a fact, or nothing
+            pass
     learnt = _learn(intent.attempt, event, policy.timing)
     if learnt == intent.attempt:
         return Transition(intent=intent)

@@ -82,9 +82,6 @@ class AccountResult:
     new_movements: int | None = None
     read: bool = False
 
-    def _weight(self) -> tuple[bool, datetime, int, str]:
-        return self.read, self.reported_at, _PRECEDENCE[self.status], repr(self)
-
 
 class EndKind(enum.Enum):
     """The one word for the whole attempt."""
@@ -106,9 +103,6 @@ class End:
     kind: EndKind
     failure: Failure | None = None
     new_movements: int | None = None
-
-    def _weight(self) -> tuple[int, str]:
-        return _END_WEIGHT[self.kind], repr(self)
 
 
 @attrs.frozen(kw_only=True)
@@ -204,7 +198,7 @@ def with_result(attempt: Attempt, result: AccountResult) -> Attempt:
     if not attempt.covers(result):
         return attempt
     known = attempt.result_of(result.account_id)
-    best = result if known is None else max(known, result, key=AccountResult._weight)  # noqa: SLF001
+    best = result if known is None else max(known, result, key=_weight_of_result)
     others = (other for other in attempt.accounts if other.account_id != result.account_id)
     return attrs.evolve(attempt, accounts=_sorted_by((*others, best), lambda item: item.account_id))
 
@@ -227,7 +221,16 @@ def with_answer(attempt: Attempt, prompt_id: PromptId) -> Attempt:
 def with_end(attempt: Attempt, end: End) -> Attempt:
     """Add the word for the whole: of two, a success counts, then a rejection, then a failure."""
     ends = [end] if attempt.end is None else [attempt.end, end]
-    return attrs.evolve(attempt, end=max(ends, key=End._weight))  # noqa: SLF001
+    return attrs.evolve(attempt, end=max(ends, key=_weight_of_end))
+
+
+# The repr breaks the last ties: some order, and always the same.
+def _weight_of_result(result: AccountResult) -> tuple[bool, datetime, int, str]:
+    return result.read, result.reported_at, _PRECEDENCE[result.status], repr(result)
+
+
+def _weight_of_end(end: End) -> tuple[int, str]:
+    return _END_WEIGHT[end.kind], repr(end)
 
 
 _Item = TypeVar("_Item")

@@ -13,7 +13,6 @@ import attrs
 
 from bankbridge.machine import events as ev
 from bankbridge.machine.advance import Transition, advance, deadline_of
-from bankbridge.machine.attempt import Attempt
 from bankbridge.machine.intent import RefreshIntent
 from bankbridge.machine.link import LinkEvent
 from bankbridge.machine.policy import Policy, Timing
