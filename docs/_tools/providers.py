@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import attrs
 
+from bankbridge import policy_for
 from bankbridge.hookspecs import ProviderPlugin
 from bankbridge.provider import Capabilities
 from docs._tools.markdown import as_markdown, attribute_docs, code, duration, source, summary, table
@@ -52,8 +53,8 @@ _OTHERS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
             ", ".join(f"{scope.value}: {duration(wait)}" for scope, wait in value.items()) or "none known"
         ),
     ),
-    "first_poll": ("first read after", duration),
-    "longest_poll": ("longest wait between reads, by itself", duration),
+    "first_poll": ("first read after (with the default policy)", duration),
+    "longest_poll": ("longest wait between reads (with the default policy)", duration),
     "poll_floor": ("never read more often than every", duration),
     "event_types": ("event types to subscribe to", lambda value: str(len(value))),
 }
@@ -75,6 +76,9 @@ def _label(name: str) -> str:
 
 def _value(name: str, declared: Capabilities) -> str:
     value = getattr(declared, name)
+    if name in {"first_poll", "longest_poll"}:
+        # What is declared is only one of the things that decide it.
+        value = getattr(policy_for(declared).timing, name)
     if name in _YES_NO:
         return "yes" if value else "no"
     return _OTHERS[name][1](value)
