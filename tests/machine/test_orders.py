@@ -290,8 +290,8 @@ def long_stories(draw: st.DrawFn) -> tuple[list[list[ProviderEvent]], list[tuple
     for number in range(1, draw(st.integers(1, 4)) + 1):
         ends: list[ProviderEvent] = [RefreshSucceeded(new_movements=2), RefreshFailed(failure=FOR_GOOD)]
         results = draw(st.lists(st.sampled_from(ACCOUNTS), unique=True))
-        kinds = st.sampled_from([reported, failed, rejected, vanished])
-        facts: list[ProviderEvent] = [draw(kinds)(account, minute=number) for account in results]
+        kinds = st.sampled_from(RESULTS)
+        facts: list[ProviderEvent] = [draw(kinds)(account) for account in results]
         attempts.append(
             [
                 RefreshProgressed(),
