@@ -129,7 +129,7 @@ class Stage:
         return one
 
     def link(self, *attempts: str, provider: str | None = None, **more: Any) -> EmulatedLink:
-        """A link at the emulator that the bridge knows too, made a moment ago: its accounts are older than any refresh."""
+        """A link at the emulator and in the bridge, a moment old: its accounts are older than any refresh."""
         name = provider or next(iter(self.emulators))
         link = self.emulators[name].add_link(attempts=attempts or ("succeeds",), **more)
         self.clock.advance(timedelta(seconds=1))
