@@ -1,5 +1,7 @@
 """HTTP as values: what an answer stands for, and what of it may be shown."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from bankbridge.wire import Request, Response, ask, path_of, redact, refusal
@@ -16,8 +18,8 @@ REQUEST = Request(
 )
 
 
-def refused(body: bytes, status: int = 422, **headers: str) -> RefusedError:
-    return refusal(REQUEST, Response(status=status, body=body, headers=headers))
+def refused(body: bytes, status: int = 422, headers: Mapping[str, str] | None = None) -> RefusedError:
+    return refusal(REQUEST, Response(status=status, body=body, headers=headers or {}))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ def test_a_flow_asks_and_insists_on_a_yes():
 def test_an_envelope_gives_code_and_message_verbatim():
     error = refused(
         b'{"error":{"type":"link_error","code":"rejected_refresh_intent","message":"Wait an hour."}}',
-        **{"x-request-id": "req_1", "retry-after": "7"},
+        headers={"x-request-id": "req_1", "retry-after": "7"},
     )
     assert (error.status, error.code, error.message) == (422, "rejected_refresh_intent", "Wait an hour.")
     assert (error.request_id, error.retry_after) == ("req_1", "7")
