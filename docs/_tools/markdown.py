@@ -65,8 +65,9 @@ def duration(wait: timedelta) -> str:
 
 def source(text: str) -> str:
     """Where a fact comes from, its addresses as links."""
-    return re.sub(r"https://[^\s);,]+", lambda found: f"[{_short(found[0])}]({found[0]})", text)
+    return re.sub(r"https://[^\s);,]*[^\s);,.]", lambda found: f"[{_short(found[0])}]({found[0]})", text)
 
 
 def _short(url: str) -> str:
-    return url.removeprefix("https://")
+    """The last part of an address, which says enough in a narrow column."""
+    return url.rstrip("/").rpartition("/")[2]

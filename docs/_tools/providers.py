@@ -114,12 +114,11 @@ def switches(plugin: ProviderPlugin) -> str:
             ", ".join(
                 f"**{code(value)}**" if value == switch.default else code(value) for value in switch.values
             ),
-            as_markdown(getattr(switch, "says", None) or switch.about),
-            source(switch.source),
+            f"{as_markdown(getattr(switch, 'says', None) or switch.about)} ({source(switch.source)})",
         )
         for name, switch in _emulator(plugin).SWITCHES.items()
     )
-    return table(("switch", "values (default in bold)", "about", "source"), rows)
+    return table(("switch", "values (default in bold)", "about"), rows)
 
 
 def timings(plugin: ProviderPlugin) -> str:
@@ -127,11 +126,13 @@ def timings(plugin: ProviderPlugin) -> str:
     kind = _emulator(plugin).Timings
     docs = attribute_docs(kind)
     made = kind()
-    rows = (
-        (code(field.name), duration(getattr(made, field.name)), docs.get(field.name, ""))
+    rows = [
+        [code(field.name), duration(getattr(made, field.name)), docs.get(field.name, "")]
         for field in attrs.fields(kind)
-    )
-    return f"{summary(kind)}\n\n{table(('timing', 'default', ''), rows)}"
+    ]
+    width = 3 if docs else 2
+    shown = table(("timing", "default", "")[:width], (row[:width] for row in rows))
+    return f"{source(summary(kind))}\n\n{shown}"
 
 
 def _emulator(plugin: ProviderPlugin) -> Any:  # noqa: ANN401 (a module)
