@@ -8,11 +8,12 @@ import pytest
 from bankbridge import LinkStatus, Status
 from bankbridge.shells.inbox import LARGEST_BODY, PARKED_FOR
 from bankbridge.shells.news import DataArrived, LinkChanged, MovementsChanged, OutcomeChanged
+from bankbridge.store import StoredDelivery
 from bankbridge.store.memory import MemoryStore
 from bankbridge.words.ids import DeliveryId
 from bankbridge_fintoc import Fintoc
 from bankbridge_rail import Rail
-from tests.deliveries import payload, signed
+from tests.deliveries import delivery_of, payload, signed
 from tests.stages import COLOURS, START, bridged, staged
 
 SECRET = "whsec_0123456789"
@@ -54,7 +55,7 @@ EVENT = payload("rail", "link.refreshed")
     [
         lambda headers: {},
         lambda headers: {name: value.replace("v1=", "v1=0") for name, value in headers.items()},
-        lambda headers: {name: "" for name in headers},
+        lambda headers: dict.fromkeys(headers, ""),
         lambda headers: {name: value.replace("t=", "t=x") for name, value in headers.items()},
         lambda headers: {name: "\udcff" + value for name, value in headers.items()},
     ],
@@ -143,9 +144,6 @@ def test_a_delivery_of_a_connection_that_was_taken_away_stops_nobody(door):
 
 
 def _of_nobody():
-    from bankbridge.store import StoredDelivery
-    from tests.deliveries import delivery_of
-
     return StoredDelivery(id=DeliveryId("old/evt_1"), delivery=delivery_of({}, "old"))
 
 

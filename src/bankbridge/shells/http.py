@@ -40,7 +40,12 @@ def _cut_out(record: logging.LogRecord) -> bool:
 
 
 # A filter hears only its own logger, not those below it.
-for _name in ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks"))):
+_TALKATIVE: Final = (
+    "httpx",
+    *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")),
+    *(f"httpx_retries.{part}" for part in ("retry", "transport")),
+)
+for _name in _TALKATIVE:
     logging.getLogger(_name).addFilter(_cut_out)
 
 
