@@ -35,6 +35,9 @@ NEVER: Final = Rule()
 
 _TRANSIENT: Final = Rule(waits=(_MINUTE, 5 * _MINUTE, 15 * _MINUTE, 60 * _MINUTE), times=4)
 
+# What nobody counts against us, asked less and less often.
+_PATIENT: Final = (_MINUTE, 2 * _MINUTE, 5 * _MINUTE, 15 * _MINUTE)
+
 RETRY_TABLE: Final[Mapping[Reason, Rule]] = MappingProxyType(
     {
         Reason.INSTITUTION_UNAVAILABLE: _TRANSIENT,
@@ -47,8 +50,8 @@ RETRY_TABLE: Final[Mapping[Reason, Rule]] = MappingProxyType(
         Reason.MFA_REJECTED: NEVER,
         Reason.MFA_EXPIRED: NEVER,
         Reason.COOLDOWN: Rule(times=None, spends=False, after_cooldown=True),
-        Reason.ALREADY_IN_PROGRESS: Rule(waits=(_MINUTE,), times=None, spends=False),
-        Reason.RATE_LIMITED: Rule(waits=(_MINUTE, 2 * _MINUTE, 5 * _MINUTE), times=None, spends=False),
+        Reason.ALREADY_IN_PROGRESS: Rule(waits=_PATIENT, times=None, spends=False),
+        Reason.RATE_LIMITED: Rule(waits=_PATIENT, times=None, spends=False),
         Reason.SESSION_CONFLICT: Rule(waits=(15 * _MINUTE,), times=1),
         Reason.QUOTA_EXHAUSTED: NEVER,
         Reason.LINK_GONE: NEVER,
