@@ -149,21 +149,21 @@ def rule_words(rule: policy.Rule) -> str:
 
 
 def reasons(plugins: Mapping[str, ProviderPlugin]) -> str:
-    """Every reason, and what each provider says when it means it."""
-    headings = ("reason", "who can lift it", "a rejection", *(plugin.title for plugin in plugins.values()))
+    """Every reason, who can lift it, and which providers have words for it."""
     rows = (
         (
             code(reason.value),
             ACTORS[reason].value,
             "yes" if reason in REJECTIONS else "",
-            *(
-                ", ".join(code(row.said) for row in plugin.reasons if row.reason is reason)
+            ", ".join(
+                plugin.title
                 for plugin in plugins.values()
+                if any(row.reason is reason for row in plugin.reasons)
             ),
         )
         for reason in Reason
     )
-    return table(headings, rows)
+    return table(("reason", "who can lift it", "a rejection", "said by"), rows)
 
 
 def http_reasons() -> str:
