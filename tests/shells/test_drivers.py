@@ -142,16 +142,15 @@ def test_a_query_in_the_base_url_is_refused_and_an_empty_one_erases_nothing():
 def test_only_reads_are_sent_again_at_once(colour):
     statuses = iter([502, 200])
     site = Site(lambda _request: JSONResponse([], next(statuses)))
-    with site.serve() as here:
-        with bridged(colour, {"rail": rail(here.url)}, store=store_with("rail")) as bridge:
-            assert list(bridge.accounts("link_1")) == []
-            assert [method for method, *_ in site.asked] == ["GET", "GET"]
-            statuses = iter([503, 200])
-            assert bridge.refresh("link_1").attempt.unclear == 1
+    with site.serve() as here, bridged(colour, {"rail": rail(here.url)}, store=store_with("rail")) as bridge:
+        assert list(bridge.accounts("link_1")) == []
+        assert [method for method, *_ in site.asked] == ["GET", "GET"]
+        statuses = iter([503, 200])
+        assert bridge.refresh("link_1").attempt.unclear == 1
     assert [method for method, *_ in site.asked] == ["GET", "GET", "POST"]
 
 
-# --- the generators ----------------------------------------------------------------------------------------------------
+# --- the generators --------------------------------------------------------------------------------
 
 
 def _flow():
@@ -217,7 +216,7 @@ def test_a_flow_may_ask_for_nothing():
     assert sync.drive(flow(), _send) == 7
 
 
-# --- putting it together -------------------------------------------------------------------------------------------------
+# --- putting it together --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("colour", COLOURS)
