@@ -24,7 +24,6 @@ import bankbridge_fintoc.emulator
 import bankbridge_rail.emulator
 from bankbridge import AsyncBankBridge, BankBridge, Status
 from bankbridge.emulation import Clock, EmulatedLink, Server
-from bankbridge.machine.outcome import Outcome
 from bankbridge.provider import Provider
 from bankbridge.store import Store, Transaction
 from bankbridge.store.memory import MemoryStore
@@ -118,7 +117,7 @@ class Stage:
     emulators: dict[str, Any]
     urls: dict[str, str]
     providers: dict[str, Any]
-    store: Store
+    store: Any
     bridge: Any
     _told: Counter[Any] = attrs.field(factory=Counter, init=False)
 
@@ -166,7 +165,7 @@ class Stage:
         step: float = 15,
         meanwhile: Callable[[], None] = lambda: None,
         most: int = 2_000,
-    ) -> dict[str, Outcome]:
+    ) -> dict[str, Any]:
         """Let time pass until every intent is over; in waits between attempts it passes in one go."""
         for _ in range(most):
             meanwhile()

@@ -172,7 +172,7 @@ def test_conversation(provider, conversation, colour, tape, vcr, record_mode):
         assert vcr.all_played
 
 
-# --- what may be in them -----------------------------------------------------------------------------------------------
+# --- what may be in them ----------------------------------------------------------------------------------
 
 
 def cassettes() -> dict[str, str]:

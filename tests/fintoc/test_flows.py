@@ -321,7 +321,7 @@ def test_poll_refused(status):
     assert poll(answer(b"<html>", status), expect=RefusedError).error.status == status
 
 
-@pytest.mark.parametrize("what", set(ABSURD) - {"an id that is a number"})
+@pytest.mark.parametrize("what", sorted(set(ABSURD) - {"an id that is a number"}))
 def test_poll_answered_absurdly(what):
     poll(answer(ABSURD[what]), expect=PayloadError)
 

@@ -182,7 +182,7 @@ def test_removed_movements(shape):
 
 # --- reasons --------------------------------------------------------------------------------------------------------
 
-PUBLIC_ERRORS = [None, *{code for _, code in RESULTS if code}, "brand_new_error", ""]
+PUBLIC_ERRORS = [None, *sorted({code for _, code in RESULTS if code}), "brand_new_error", ""]
 
 
 @pytest.mark.parametrize("status", ["failed", "rejected"])

@@ -11,7 +11,10 @@ from bankbridge.shells import refreshing
 from bankbridge.shells.jobs import Call, Running, Transact
 from bankbridge.store.memory import MemoryStore
 from bankbridge.store.sql import new_key, sqlite_store
+from bankbridge.words.ids import IntentId
 from tests.stages import COLOURS, bridged, staged
+
+FIRST_KEY = key_of(IntentId("rfi_1"), 1)
 
 
 class Killed(BaseException):
@@ -53,7 +56,7 @@ def test_killed_before_the_create(provider, reopened):
             outcome = stage.play(["rfi_1"])["rfi_1"]
             assert outcome.status is Status.SUCCEEDED
         (create,) = stage.truth(link)["creates"]
-        assert create["idempotency_key"] == key_of("rfi_1", 1)
+        assert create["idempotency_key"] == FIRST_KEY
 
 
 @pytest.mark.parametrize("provider", ["rail", "fintoc"])
@@ -75,7 +78,7 @@ def test_killed_after_the_create(provider, reopened):
             assert stage.play(["rfi_1"])["rfi_1"].status is Status.SUCCEEDED
         truth = stage.truth(link)
         assert len(truth["intents"]) == 1
-        assert {create["idempotency_key"] for create in truth["creates"]} == {key_of("rfi_1", 1)}
+        assert {create["idempotency_key"] for create in truth["creates"]} == {FIRST_KEY}
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -98,7 +101,7 @@ def test_after_an_answered_error_fintoc_gets_a_new_key_and_rail_the_same():
             intent = stage.bridge.refresh(link.link_id)
             assert stage.play([intent.id])[intent.id].status is Status.SUCCEEDED
             sent = [create["idempotency_key"] for create in stage.truth(link)["creates"]]
-            assert sent[0] == key_of("rfi_1", 1)
+            assert sent[0] == FIRST_KEY
             assert len(set(sent[:2])) == keys
             assert len(stage.truth(link)["intents"]) == 1
 

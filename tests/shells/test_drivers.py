@@ -261,7 +261,7 @@ def test_from_config(colour, tmp_path, monkeypatch):
     monkeypatch.setenv("RAIL_KEY", KEY)
     path = tmp_path / "bankbridge.toml"
     path.write_text('[connections.rail]\nsecret_key = { env = "RAIL_KEY" }\nwebhook_secrets = ["whsec_1"]\n')
-    face = {"blocking": BankBridge, "async": AsyncBankBridge}[colour]
+    face: Any = {"blocking": BankBridge, "async": AsyncBankBridge}[colour]
     bridge = face.from_config(path)
     assert bridge._core.connection("rail").provider == rail("https://api.rail.cl")
     asyncio.run(bridge.close()) if colour == "async" else bridge.close()
@@ -293,6 +293,7 @@ def test_runs_until_it_is_stopped(colour):
 
 
 async def test_listeners_may_be_async_or_not():
+    told: list[Any]
     for told in ([], []):
 
         def listen(news, told=told):

@@ -59,7 +59,8 @@ def read(
         else:
             pages += 1
             assert pages <= most, "reads for ever"
-            reading.answer(answer(**next(reading.asks)))
+            asked: Any = next(reading.asks)  # our own flow below yields the arguments
+            reading.answer(answer(**asked))
     return given_out, reading.result, pages
 
 
@@ -135,9 +136,8 @@ def test_each_row_comes_once_and_what_is_missing_is_named(seed):
     everything = rows(120, days=3)
     found, gaps, _ = read(unstable(everything, seed=seed))
     assert len(set(ids(found))) == len(found)
-    missing = {one.post_date for one in everything} - {None} if len(found) < 120 else set()
-    for day in {one.post_date for one in everything if one.id not in ids(found)}:
-        assert any((gap.since or day) <= day <= (gap.until or day) for gap in gaps), (day, gaps, missing)
+    for day in {one.post_date or FIRST for one in everything if one.id not in ids(found)}:
+        assert any((gap.since or day) <= day <= (gap.until or day) for gap in gaps), (day, gaps)
 
 
 @given(st.integers(0, 80), st.integers(1, 20), st.integers(0, 10**6), st.booleans())
@@ -247,7 +247,10 @@ def test_every_row_of_an_emulator_comes_once(provider, switches, colour):
         assert len({one.id for one in found}) == len(found) == {"rail": 65, "fintoc": 700}[provider]
         assert unconfirmed, "rows that are not confirmed yet come too"
         assert {one.account_id for one in found} == {account}
-        since, until = min(one.post_date for one in found) + timedelta(days=2), date(2026, 6, 1)
+        since, until = (
+            min(filter(None, (one.post_date for one in found))) + timedelta(days=2),
+            date(2026, 6, 1),
+        )
         some = list(stage.bridge.movements(account, since, until))
         assert {one.id for one in some} == {one.id for one in found if since <= one.post_date <= until}
 
@@ -292,7 +295,7 @@ def test_a_gap_is_an_error_unless_it_is_allowed(colour):
         with pytest.raises(MovementsMissingError) as caught:
             got.extend(strict)
         assert 0 < len(got) < 900
-        (gap,) = caught.value.gaps
+        gap: Any = caught.value.gaps[0]
         assert (gap.announced, gap.found) == (900, len(got))
         assert list(strict) == [], "it has said so once"
         lenient = stage.bridge.movements(account, allow_gaps=True)

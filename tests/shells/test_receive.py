@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,9 @@ HEADERS = {"rail": "Rail-Signature", "fintoc": "Fintoc-Signature"}
 @pytest.fixture(params=COLOURS)
 def door(request):
     """A bridge that nothing stands behind, what it stored and what it told."""
-    store, news = MemoryStore(), []
-    providers = {
+    store = MemoryStore()
+    news: list[Any] = []
+    providers: dict[str, Any] = {
         "rail": Rail(secret_key="rail_sk_test_1", webhook_secrets=(SECRET,), base_url="http://127.0.0.1:1"),
         "fintoc": Fintoc(secret_key="sk_test_1", webhook_secrets=(SECRET,), base_url="http://127.0.0.1:1"),
     }
@@ -148,7 +150,7 @@ def _of_nobody():
 
 
 def test_the_same_event_changes_things_once():
-    told = []
+    told: list[Any] = []
     with staged("rail", webhooks=False, on_news=told.append) as stage:
         link = stage.link()
         body = event("link.expired", id=link.link_id, status="expired", last_error_code="x")
@@ -169,7 +171,7 @@ def send(stage, body, provider="rail"):
 
 
 def test_an_event_of_an_unknown_account_waits_for_its_link():
-    told = []
+    told: list[Any] = []
     with staged("fintoc", webhooks=False, on_news=told.append) as stage:
         link = stage.emulator.add_link()
         account = link.account_ids[0]
@@ -205,7 +207,7 @@ def test_events_that_come_before_the_create_s_answer(provider, colour):
 
 
 def test_the_event_of_a_refresh_whose_create_was_refused_is_still_heard():
-    told = []
+    told: list[Any] = []
     with staged("rail", webhooks=False, on_news=told.append) as stage:
         link = stage.link("rate_limited")
         foreign = event(
@@ -262,7 +264,7 @@ def test_a_late_event_of_the_attempt_before_does_not_pass_for_the_next():
 
 
 def test_link_events_of_rail():
-    told = []
+    told: list[Any] = []
     with staged("rail", on_news=told.append) as stage:
         link, emulator = stage.link(), stage.emulator
 
@@ -313,7 +315,7 @@ def test_a_link_that_the_provider_shows_again_is_not_deleted():
 
 
 def test_changed_and_removed_rows_are_told():
-    told = []
+    told: list[Any] = []
     with staged("fintoc", on_news=told.append) as stage:
         link = stage.link()
         account = link.account_ids[1]
@@ -338,7 +340,7 @@ def test_changed_credentials_at_fintoc():
 
 @pytest.mark.parametrize(("word", "arrives"), [("succeeds", True), ("fails", False)])
 def test_a_refresh_of_the_provider_s_own(word, arrives):
-    told = []
+    told: list[Any] = []
     with staged("fintoc", on_news=told.append) as stage:
         link = stage.link()
         stage.emulator.refresh_in_background(link.link_id, word)
@@ -348,7 +350,7 @@ def test_a_refresh_of_the_provider_s_own(word, arrives):
 
 
 def test_rail_s_own_refresh():
-    told = []
+    told: list[Any] = []
     with staged("rail", webhooks=False, on_news=told.append) as stage:
         link = stage.link()
         send(stage, event("link.refreshed", id=link.link_id, new_movements_count=5))

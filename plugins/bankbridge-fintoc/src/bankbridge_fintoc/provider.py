@@ -149,11 +149,11 @@ class Fintoc:
                 account.id for account in (yield from self.accounts(link)) if not account.removed
             )
             newest = (yield from self._newest(link)) if look_first else None
-        except RefusedError as refused:
-            failure = failure_of(refused, now=now, codes=_READ_REASONS)
+        except RefusedError as unread:
+            failure = failure_of(unread, now=now, codes=_READ_REASONS)
             if failure.reason is Reason.PROVIDER_ERROR:
                 raise  # nothing has been asked for yet
-            return Evidence(events=(CreateRefused(failure=failure),), words=_refused_words(refused))
+            return Evidence(events=(CreateRefused(failure=failure),), words=_refused_words(unread))
         if newest is not None and _may_be(newest, attempt, now):
             return _started(newest, expected, now, adopted=True)
         request = self._request(
