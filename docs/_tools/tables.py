@@ -20,19 +20,12 @@ from bankbridge.words.reasons import ACTORS, REJECTIONS, Actor, Failure, Reason
 from docs._tools.markdown import attribute_docs, code, duration, summary, table
 from docs._tools.states import WORDS
 
-# Statuses whose names say it all, so that the code does not say it again.
-_PLAIN: Mapping[Status, str] = {
-    Status.SUCCEEDED: "Everything that was waited for is fresh.",
-    Status.CANCELED: "Somebody did not want it any more, here or at the provider.",
-}
-
 
 def statuses() -> str:
     """What each status means."""
     docs = attribute_docs(Status)
     rows = (
-        (code(status.value), "over" if status.terminal else "open", docs.get(status.name) or _PLAIN[status])
-        for status in Status
+        (code(status.value), "over" if status.terminal else "open", docs[status.name]) for status in Status
     )
     return table(("status", "", "means"), rows)
 

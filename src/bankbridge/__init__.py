@@ -29,9 +29,11 @@ from bankbridge.machine.outcome import (
 )
 from bankbridge.machine.policy import NEVER, RETRY_TABLE, Policy, Rule, Timing
 from bankbridge.machine.status import Status
+from bankbridge.shells.news import DataArrived, LinkChanged, MovementsChanged, News, OutcomeChanged
 from bankbridge.words.errors import (
     BankBridgeError,
     ConfigurationError,
+    MoneyError,
     MovementsMissingError,
     ProviderError,
     TransportError,
@@ -60,18 +62,24 @@ __all__ = [
     "Blocker",
     "Canceler",
     "ConfigurationError",
+    "DataArrived",
     "Failure",
     "FetchMovements",
     "Institution",
     "Link",
+    "LinkChanged",
     "LinkStatus",
     "MendConfiguration",
     "Money",
+    "MoneyError",
+    "MovementsChanged",
     "MovementsMissingError",
+    "News",
     "NextStep",
     "Nothing",
     "OpenWidget",
     "Outcome",
+    "OutcomeChanged",
     "Policy",
     "Prompt",
     "PromptKind",

@@ -43,6 +43,7 @@ class Status(enum.Enum):
     BACKING_OFF = "backing_off"
     """An attempt ended without success and the next one waits for its time."""
     SUCCEEDED = "succeeded"
+    """Everything that was waited for is fresh."""
     PARTIAL = "partial"
     """Some accounts are fresh; the others are named."""
     FAILED = "failed"
@@ -50,6 +51,7 @@ class Status(enum.Enum):
     REJECTED = "rejected"
     """The bank refused the person."""
     CANCELED = "canceled"
+    """Somebody did not want it any more, here or at the provider."""
     LOST = "lost"
     """The deadline passed and the provider could not tell us."""
 

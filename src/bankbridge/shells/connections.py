@@ -35,7 +35,9 @@ def policy_for(capabilities: Capabilities, base: Policy | None = None) -> Policy
         timing=attrs.evolve(
             base.timing,
             first_poll=max(base.timing.first_poll, capabilities.first_poll, capabilities.poll_floor),
-            longest_poll=max(base.timing.longest_poll, capabilities.longest_poll, capabilities.poll_floor),
+            longest_poll=max(
+                min(base.timing.longest_poll, capabilities.longest_poll), capabilities.poll_floor
+            ),
         ),
     )
 

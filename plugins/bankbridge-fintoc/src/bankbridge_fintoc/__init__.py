@@ -16,7 +16,7 @@ def bankbridge_providers() -> list[ProviderPlugin]:
             title="Fintoc",
             events={name: event.means for name, event in EVENTS.items()},
             reasons=(
-                *(row.row(f"{status}, {code}") for (status, code), row in RESULTS.items()),
+                *(row.row(f"{status}, {code or 'null'}") for (status, code), row in RESULTS.items()),
                 *(row.row(f"create: {code}") for code, row in CREATE_REASONS.items()),
             ),
             emulator=lazily("bankbridge_fintoc.emulator:create_emulator"),
