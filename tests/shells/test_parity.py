@@ -55,7 +55,10 @@ def _waits(method: object) -> bool:
 def told(colour: str, provider: str) -> list[object]:
     """One long story, and everything that an application sees of it."""
     seen: list[object] = []
-    with staged(provider, colour=colour, on_news=lambda news: seen.append(repr(news))) as stage:
+    # Without webhooks, which come at once and in any order.
+    with staged(
+        provider, colour=colour, webhooks=False, on_news=lambda news: seen.append(repr(news))
+    ) as stage:
         bridge = stage.bridge
         link = stage.link("mfa", "fails", "succeeds")
         first = bridge.refresh(link.link_id)
@@ -81,6 +84,5 @@ def told(colour: str, provider: str) -> list[object]:
 
 @pytest.mark.parametrize("provider", ["rail", "fintoc"])
 def test_the_same_story_ends_the_same_way(provider):
-    # A link's news and an event of another account may come in either order: all is compared as it was told at last.
-    blocking, awaited = (sorted(map(repr, told(colour, provider))) for colour in COLOURS)
+    blocking, awaited = ([repr(one) for one in told(colour, provider)] for colour in COLOURS)
     assert blocking == awaited
