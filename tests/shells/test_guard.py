@@ -119,3 +119,19 @@ def test_the_budget_survives_a_restart(tmp_path):
         stage.clock.advance(timedelta(days=7))
         assert stage.bridge.refresh(link.link_id).status is Status.REJECTED
         assert len(stage.truth(link)["creates"]) == 2
+
+
+def test_a_changed_password_ends_a_wait_that_would_be_in_vain():
+    """Fintoc says so while the hour after an unconfirmed rejection is waited for."""
+    with staged("fintoc") as stage:
+        link = stage.link("rejects_unconfirmed", "succeeds")
+        intent = stage.bridge.refresh(link.link_id)
+        while stage.bridge.outcome(intent.id).status is not Status.BACKING_OFF:
+            stage.pass_time(15)
+        stage.emulator.change_credentials(link.link_id)
+        stage.settle()
+        outcome = stage.bridge.outcome(intent.id)
+        assert (outcome.status, outcome.failure.reason) == (Status.REJECTED, Reason.CREDENTIALS_REJECTED)
+        assert isinstance(outcome.next_step, Reconnect)
+        stage.pass_time(2 * 3600)
+        assert len(stage.truth(link)["creates"]) == 1

@@ -134,7 +134,7 @@ def _keep(core: Core, asked: Link, facts: LinkFacts | None, accounts: tuple[Acco
         link = attrs.evolve(_as_said(link, facts), accounts=present)
         tx.save_link(link)
         news: list[News] = [] if link == stored else [LinkChanged(link=link)]
-        news += retry_parked(tx, core, core.connection(link.connection), tx.open_intent(link), link, now)
+        news += retry_parked(tx, core.connection(link.connection), tx.open_intent(link), link, now)
         return link, news
 
     link, news = yield from transact(work)

@@ -231,7 +231,7 @@ def _told(core: Core, intent_id: IntentId, evidence: Evidence, attempt: int) -> 
         answered = intent.status is Status.REQUESTED and story.intent.status is not Status.REQUESTED
         if answered or story.intent.attempt.refresh_id != knew:
             # What came before we knew its id, or that there is none, can find its way now.
-            news += retry_parked(tx, core, connection, story.intent, story.link, now)
+            news += retry_parked(tx, connection, story.intent, story.link, now)
         return story.effects, news
 
     effects, news = yield from transact(work)

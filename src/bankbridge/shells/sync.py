@@ -54,7 +54,8 @@ class BankBridge:
     ``providers`` are the configured providers by connection name. ``store`` keeps what must last (default: memory).
     ``client`` makes the requests (default: one with timeouts that repeats only reads); one that is passed in is
     left open. ``policies`` replaces a connection's policy (see `bankbridge.policy_for`). ``on_news`` is called
-    after each commit that changed something an application may care about. ``clock`` tells the time in UTC.
+    after each commit that changed something an application may care about; what it raises reaches whoever did
+    the work. ``clock`` tells the time in UTC.
     """
 
     def __init__(

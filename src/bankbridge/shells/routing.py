@@ -1,0 +1,230 @@
+"""Whom a notice is about: bringing it to its link and its intent, inside the transaction that marks it as seen."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+import attrs
+
+from bankbridge.machine.attempt import AccountResult, AccountStatus
+from bankbridge.machine.events import (
+    AccountReported,
+    LinkLost,
+    ProviderEvent,
+    RefreshFailed,
+    RefreshRejected,
+    RefreshStarted,
+    RefreshSucceeded,
+)
+from bankbridge.machine.intent import RefreshIntent
+from bankbridge.machine.link import (
+    AccountVanished,
+    CredentialsChanged,
+    Link,
+    LinkDeleted,
+    LinkEvent,
+    LinkExpired,
+    LinkRefreshed,
+    observe,
+)
+from bankbridge.machine.notices import (
+    Ignored,
+    MovementsAmended,
+    MovementsRemoved,
+    Notice,
+    NotUnderstood,
+    TestDelivery,
+    Why,
+    receive,
+)
+from bankbridge.machine.status import Status
+from bankbridge.provider import Granularity
+from bankbridge.shells.connections import Connection
+from bankbridge.shells.news import DataArrived, LinkChanged, MovementsChanged, News
+from bankbridge.shells.telling import Telling, telling
+from bankbridge.store import Transaction
+from bankbridge.words.ids import DeliveryId, RefreshId
+from bankbridge.words.reasons import Failure
+
+# How far a provider's clock may be behind ours when its event is held against our request.
+_SKEW: Final = timedelta(minutes=1)
+
+# How many of a link's intents, newest first, a late event may still belong to.
+_RECENT: Final = 20
+
+# The notice is not for this intent; it may be for an older one.
+_NOT_THIS_ONE: Final = (Why.ANOTHER_REFRESH, Why.NOT_RUNNING, Why.BEFORE_THE_ATTEMPT)
+
+
+@attrs.frozen(kw_only=True)
+class Arrival:
+    """A notice on its way, and the transaction it travels in."""
+
+    tx: Transaction
+    connection: Connection
+    notice: Notice
+    delivery_id: DeliveryId
+    now: datetime
+
+    def story(self, link: Link, intent: RefreshIntent) -> Telling:
+        """Begin to tell an intent what has arrived."""
+        return telling(self.tx, link, intent, policy=self.connection.policy, now=self.now)
+
+
+@attrs.frozen(kw_only=True)
+class Routed:
+    """Whom a notice reached and what it did, for the inbox's record, and what is to be announced."""
+
+    result: str
+    news: list[News] = attrs.field(factory=list[News])
+
+
+def route(arrival: Arrival) -> Routed | None:
+    """Bring a notice to its link and its intent; ``None`` when it fits nothing that is known yet."""
+    says = arrival.notice.says
+    if isinstance(says, NotUnderstood):
+        return Routed(result=f"kept: {says.why}")
+    if isinstance(says, TestDelivery):
+        return Routed(result="test")
+    link = _link_of(arrival)
+    if link is None:
+        return None
+    if isinstance(says, ProviderEvent):
+        return _to_intent(arrival, link)
+    if isinstance(says, MovementsAmended | MovementsRemoved):
+        return _changed(link, says)
+    return _to_link(arrival, link, says)
+
+
+def _link_of(arrival: Arrival) -> Link | None:
+    about, name = arrival.notice.about, arrival.connection.name
+    if about.link_id is not None:
+        return arrival.tx.link(about.link_id, name)
+    return None if about.account_id is None else arrival.tx.link_of_account(about.account_id, name)
+
+
+def _changed(link: Link, says: MovementsAmended | MovementsRemoved) -> Routed:
+    removed = isinstance(says, MovementsRemoved)
+    news = MovementsChanged(
+        link_id=link.id, account_id=says.account_id, movement_ids=says.movement_ids, removed=removed
+    )
+    return Routed(result=f"movements {'removed' if removed else 'changed'}", news=[news])
+
+
+# --- to an intent ----------------------------------------------------------------------------------------
+
+
+def _to_intent(arrival: Arrival, link: Link) -> Routed | None:
+    why = Why.NOT_RUNNING
+    intents = arrival.tx.intents(link, limit=_RECENT)
+    foreign = _foreign_refresh(arrival.notice, intents)
+    for intent in intents:
+        story = arrival.story(link, intent)
+        if foreign is not None and intent.status is Status.REQUESTED:
+            if intent.attempt.unclear == 0:
+                return None  # our create is on its way: its answer will say whether this is it
+            _adopt(arrival, story, foreign)
+        heard = receive(story.intent, arrival.notice, now=arrival.now, policy=arrival.connection.policy)
+        if isinstance(heard, Ignored):
+            if heard.why in _NOT_THIS_ONE:
+                why = heard.why
+                continue
+            result = heard.why.value
+        else:
+            result = f"intent {intent.id}"
+            story.take(
+                lambda _, heard=heard: heard,  # type: ignore[misc]
+                event=type(arrival.notice.says).__name__,
+                said=words_of(arrival.notice),
+                delivery_id=arrival.delivery_id,
+            )
+        story.wake_now()
+        return Routed(result=result, news=story.commit())
+    return _background(arrival, link, why)
+
+
+def _foreign_refresh(notice: Notice, intents: Iterable[RefreshIntent]) -> RefreshId | None:
+    """The refresh that a notice names, if no attempt of ours is known to have made it."""
+    ours = {attempt.refresh_id for intent in intents for attempt in (intent.attempt, *intent.past)}
+    return None if notice.about.refresh_id in ours else notice.about.refresh_id
+
+
+def _adopt(arrival: Arrival, story: Telling, refresh_id: RefreshId) -> None:
+    """The create's answer was lost, and here is the refresh that it made, unless it is older than our asking."""
+    occurred_at = arrival.notice.occurred_at
+    if occurred_at is None or occurred_at >= story.intent.attempt.asked_at - _SKEW:
+        story.tell([RefreshStarted(refresh_id=refresh_id, adopted=True)], delivery_id=arrival.delivery_id)
+
+
+def _background(arrival: Arrival, link: Link, why: Why) -> Routed:
+    """No intent of ours: the provider refreshed by itself, or somebody else asked. A success is still fresh data."""
+    match arrival.notice.says:
+        case AccountReported(
+            result=AccountResult(status=AccountStatus.SUCCEEDED, account_id=account_id) as result
+        ):
+            arrived = DataArrived(link_id=link.id, accounts=(account_id,), new_movements=result.new_movements)
+        case RefreshSucceeded(new_movements=count):
+            arrived = DataArrived(link_id=link.id, accounts=link.accounts or (), new_movements=count)
+        case _:
+            return Routed(result=why.value)
+    fresh = observe(link, LinkRefreshed(), now=arrival.now, occurred_at=arrival.notice.occurred_at)
+    arrival.tx.save_link(fresh)
+    return Routed(result=why.value, news=[arrived])
+
+
+# --- to a link -------------------------------------------------------------------------------------------
+
+
+def _to_link(arrival: Arrival, link: Link, event: LinkEvent) -> Routed:
+    seen = observe(link, event, now=arrival.now, occurred_at=arrival.notice.occurred_at)
+    arrival.tx.save_link(seen)
+    news: list[News] = [LinkChanged(link=seen)] if _notable(link, seen) else []
+    running = arrival.tx.open_intent(seen)
+    if running is not None:
+        story = arrival.story(seen, running)
+        _tell_of_link(arrival, story, event)
+        story.wake_now()
+        news += story.commit()
+    elif isinstance(event, LinkRefreshed):
+        accounts = seen.accounts or ()
+        news.append(DataArrived(link_id=link.id, accounts=accounts, new_movements=event.new_movements))
+    return Routed(result=f"link {link.id}", news=news)
+
+
+def _tell_of_link(arrival: Arrival, story: Telling, event: LinkEvent) -> None:
+    """What a link's event means to the refresh that is under way."""
+    said, granularity = words_of(arrival.notice), arrival.connection.provider.capabilities.granularity
+    match event:
+        case LinkDeleted():
+            story.tell([LinkLost()], said=said, delivery_id=arrival.delivery_id)
+        case AccountVanished(account_id=account_id) if granularity is Granularity.ACCOUNT:
+            at = arrival.notice.occurred_at or arrival.now
+            vanished = AccountResult(account_id=account_id, status=AccountStatus.VANISHED, reported_at=at)
+            story.tell([AccountReported(result=vanished)], said=said, delivery_id=arrival.delivery_id)
+        case CredentialsChanged() | LinkExpired() if story.intent.status is Status.BACKING_OFF:
+            # Waiting is in vain: what stands against the next attempt ends the intent now, with its reason.
+            story.wake()
+        case _:
+            pass
+
+
+def _notable(before: Link, after: Link) -> bool:
+    return (before.status, before.accounts, before.credential_version) != (
+        after.status,
+        after.accounts,
+        after.credential_version,
+    )
+
+
+def words_of(notice: Notice) -> str:
+    """The provider's own words: the event type, and the code where it has one."""
+    match notice.says:
+        case RefreshFailed(failure=failure) | RefreshRejected(failure=failure):
+            code = failure.code
+        case AccountReported(result=AccountResult(failure=Failure(code=code))):
+            pass
+        case LinkExpired(code=code):
+            pass
+        case _:
+            code = None
+    return notice.type if code is None else f"{notice.type} {code}"
