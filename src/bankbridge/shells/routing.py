@@ -90,7 +90,7 @@ def route(arrival: Arrival) -> Routed | None:
     if link is None:
         return None
     if isinstance(says, ProviderEvent):
-        return _to_intent(arrival, link)
+        return _to_intent(arrival, link, says)
     if isinstance(says, MovementsAmended | MovementsRemoved):
         return _changed(link, says)
     return _to_link(arrival, link, says)
@@ -114,7 +114,7 @@ def _changed(link: Link, says: MovementsAmended | MovementsRemoved) -> Routed:
 # --- to an intent ----------------------------------------------------------------------------------------
 
 
-def _to_intent(arrival: Arrival, link: Link) -> Routed | None:
+def _to_intent(arrival: Arrival, link: Link, event: ProviderEvent) -> Routed | None:
     why = Why.NOT_RUNNING
     intents = arrival.tx.intents(link, limit=_RECENT)
     foreign = _foreign_refresh(arrival.notice, intents)
@@ -132,12 +132,7 @@ def _to_intent(arrival: Arrival, link: Link) -> Routed | None:
             result = heard.why.value
         else:
             result = f"intent {intent.id}"
-            story.take(
-                lambda _, heard=heard: heard,  # type: ignore[misc]
-                event=type(arrival.notice.says).__name__,
-                said=words_of(arrival.notice),
-                delivery_id=arrival.delivery_id,
-            )
+            story.take(heard, event=event, said=words_of(arrival.notice), delivery_id=arrival.delivery_id)
         story.wake_now()
         return Routed(result=result, news=story.commit())
     return _background(arrival, link, why)

@@ -1,6 +1,6 @@
 """Telling an intent events inside a transaction: advance, account for the link, log, save, and what to announce."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 
 import attrs
@@ -45,26 +45,19 @@ class Telling:
     ) -> None:
         """Advance by each event in turn."""
         for event in events:
-            self.take(
-                lambda intent, event=event: advance(  # type: ignore[misc]
-                    intent, event, now=self.now, policy=self.policy, attempt=attempt
-                ),
-                event=type(event).__name__,
-                said=said,
-                delivery_id=delivery_id,
-            )
+            transition = advance(self.intent, event, now=self.now, policy=self.policy, attempt=attempt)
+            self.take(transition, event=event, said=said, delivery_id=delivery_id)
 
     def take(
         self,
-        step: Callable[[RefreshIntent], Transition],
+        transition: Transition,
         *,
-        event: str,
+        event: Event,
         said: str | None = None,
         delivery_id: DeliveryId | None = None,
     ) -> None:
-        """Take one step of the machine, and write down what it changed."""
+        """Take one step that the machine made of ``event``, and write down what it changed."""
         before = self.intent
-        transition = step(before)
         if transition.intent == before:
             return
         self.intent = transition.intent
@@ -73,7 +66,7 @@ class Telling:
             LogEntry(
                 intent_id=before.id,
                 at=self.now,
-                event=event,
+                event=type(event).__name__,
                 attempt=before.attempt.number,
                 before=before.status,
                 after=self.intent.status,
