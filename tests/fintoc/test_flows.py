@@ -248,6 +248,19 @@ def test_an_empty_page_is_the_last_whatever_its_header_says():
     assert talk(FINTOC.accounts(LINK), answer([], link=following)).result == ()
 
 
+def test_a_list_of_accounts_that_does_not_end_is_left():
+    following = '<https://api.fintoc.com/v1/accounts?page=2>; rel="next"'
+    pages = [answer([account("acc_1")], link=following)] * 20
+    error = talk(FINTOC.accounts(LINK), *pages, expect=PayloadError).error
+    assert str(error) == "$: the list of accounts does not end after 20 pages"
+
+
+def test_only_the_first_page_of_refreshes_is_looked_at_for_the_newest():
+    done = create(THREE, answer([intent()], link='<https://x>; rel="next"'), look_first=True)
+    assert [request.query["page"] for request in done.asked] == ["1", "1"]
+    assert done.result.events[0] == started(adopted=True)
+
+
 # --- poll -----------------------------------------------------------------------------------------------------------
 
 

@@ -33,7 +33,7 @@ from bankbridge.settings import base_url_field, secret_field, secrets_field
 from bankbridge.translation import identity_of, translate_by
 from bankbridge.webhooks import TOLERANCE, Delivery, Verification, verify_signature
 from bankbridge.wire import Flow, Request, Response, ask, path_of, refusal
-from bankbridge.words.errors import NotSupportedError, RefusedError
+from bankbridge.words.errors import NotSupportedError, PayloadError, RefusedError
 from bankbridge.words.ids import AccountId, RefreshId
 from bankbridge.words.reasons import Failure, Reason
 from bankbridge_fintoc.rows import account_of, link_facts_of, movement_of
@@ -45,6 +45,8 @@ _REFRESH_TYPES: Final[Mapping[Scope, str]] = MappingProxyType(
 )
 
 _PER_PAGE: Final = 300
+# Far more accounts than a person has: a list that is longer does not end.
+_MOST_PAGES: Final = 20
 _SERVER_ERROR: Final = 500
 _OVER: Final = frozenset({"succeeded", "failed", "rejected", "canceled", "cancelled"})
 
@@ -122,18 +124,12 @@ class Fintoc:
             secrets=(*self.secrets, _token(link)),
         )
 
-    def _pages(self, path: str, link: Link) -> Flow[tuple[Payload, ...]]:
-        """Every row of a list; only the page number is taken from anywhere, and it is our own."""
-        rows: list[Payload] = []
-        page = 1
-        while True:
-            query = {"link_token": _token(link), "page": str(page), "per_page": str(_PER_PAGE)}
-            response = yield from ask(self._request("GET", path, link=link, query=query))
-            found = payloads(response.json())
-            rows.extend(found)
-            if not found or not _has_next(response):
-                return tuple(rows)
-            page += 1
+    def _page(self, path: str, link: Link, page: int = 1) -> Flow[tuple[tuple[Payload, ...], bool]]:
+        """One page of a list, and whether there is another. The page number is ours: no URL is followed."""
+        query = {"link_token": _token(link), "page": str(page), "per_page": str(_PER_PAGE)}
+        response = yield from ask(self._request("GET", path, link=link, query=query))
+        rows = payloads(response.json())
+        return rows, bool(rows) and _has_next(response)
 
     # --- refresh ---------------------------------------------------------------------------------------------
 
@@ -179,7 +175,7 @@ class Fintoc:
 
     def _newest(self, link: Link) -> Flow[Payload | None]:
         """The link's newest refresh: the list has the newest first, and perhaps rows of single accounts."""
-        rows = yield from self._pages("/v1/refresh_intents", link)
+        rows, _ = yield from self._page("/v1/refresh_intents", link)
         return next((row for row in rows if row.maybe_text("refreshed_object") == "link"), None)
 
     def poll_refresh(self, link: Link, attempt: Attempt, *, now: datetime) -> Flow[Evidence]:
@@ -217,8 +213,13 @@ class Fintoc:
 
     def accounts(self, link: Link) -> Flow[tuple[Account, ...]]:
         """``GET /v1/accounts?link_token=``. https://docs.fintoc.com/api/movements-api/accounts/accounts-object"""
-        rows = yield from self._pages("/v1/accounts", link)
-        return tuple(account_of(row, link.id) for row in rows)
+        accounts: list[Account] = []
+        for page in range(1, _MOST_PAGES + 1):
+            rows, more = yield from self._page("/v1/accounts", link, page)
+            accounts += (account_of(row, link.id) for row in rows)
+            if not more:
+                return tuple(accounts)
+        raise PayloadError("$", f"the list of accounts does not end after {_MOST_PAGES} pages")
 
     def movements(
         self, link: Link, account_id: AccountId, *, since: date | None, until: date | None, page: int
