@@ -140,7 +140,6 @@ STORED: Final[Mapping[str, object]] = {
         cooldown_until=_at(5),
         refreshed_at=_at(0),
         status_at=_at(-1),
-        version=3,
     ),
     "delivery": StoredDelivery(
         id=DeliveryId("fintoc:evt_1"),

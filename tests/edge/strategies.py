@@ -133,7 +133,6 @@ links = every_field(
     cooldown_until=maybe(moments),
     refreshed_at=maybe(moments),
     status_at=maybe(moments),
-    version=counts,
 )
 deliveries = every_field(
     Delivery,

@@ -2,10 +2,23 @@
 
 from datetime import timedelta
 
+import attrs
 import pytest
 
-from bankbridge import AskToTryAgain, FetchMovements, LinkStatus, Reason, Reconnect, Status, UnlockAtBank
+from bankbridge import (
+    AskToTryAgain,
+    BankBridge,
+    FetchMovements,
+    LinkStatus,
+    MendConfiguration,
+    Reason,
+    Reconnect,
+    Scope,
+    Status,
+    UnlockAtBank,
+)
 from bankbridge.store.sql import new_key, sqlite_store
+from bankbridge_rail import Rail
 from tests.stages import COLOURS, staged
 
 
@@ -135,3 +148,18 @@ def test_a_changed_password_ends_a_wait_that_would_be_in_vain():
         assert isinstance(outcome.next_step, Reconnect)
         stage.pass_time(2 * 3600)
         assert len(stage.truth(link)["creates"]) == 1
+
+
+def test_a_scope_that_the_provider_does_not_have_is_never_asked_for():
+    class LatestOnly(Rail):
+        capabilities = attrs.evolve(Rail.capabilities, scopes=frozenset({Scope.LATEST}))
+
+    with staged("rail") as stage:
+        link = stage.link()
+        provider = LatestOnly(**attrs.asdict(stage.providers["rail"]))
+        with BankBridge({"rail": provider}, store=stage.store, clock=stage.clock.now) as bridge:
+            refused = bridge.refresh(link.link_id, scope=Scope.HISTORICAL)
+            assert (refused.status, refused.failure.reason) == (Status.FAILED, Reason.NOT_SUPPORTED)
+            assert isinstance(bridge.outcome(refused.id).next_step, MendConfiguration)
+            assert stage.truth(link)["creates"] == []
+            assert bridge.refresh(link.link_id).status is Status.IN_PROGRESS

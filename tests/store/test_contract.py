@@ -120,7 +120,6 @@ def test_a_link_comes_back_whole(store):
         cooldown_until=v.minutes(5),
         refreshed_at=v.NOON,
         status_at=v.minutes(-1),
-        version=7,
     )
     v.with_link(store, rich)
     assert store.transact(lambda tx: tx.link("link_1", v.FINTOC)) == rich

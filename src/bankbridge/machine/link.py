@@ -56,7 +56,6 @@ class Link:
     refreshed_at: datetime | None = None
     status_at: datetime | None = None
     """When what the status follows from happened: an older event says nothing of it any more."""
-    version: int = 0
 
 
 @attrs.frozen(kw_only=True)

@@ -91,7 +91,10 @@ def refresh(
         story = telling(
             tx, link, intent, policy=core.connection(link.connection).policy, now=now, stored=False
         )
-        story.wake()
+        if scope in core.connection(link.connection).provider.capabilities.scopes:
+            story.wake()
+        else:
+            story.tell([CreateRefused(failure=_no_such(scope))])
         news = story.commit()
         return story.intent, story.effects, news
 
@@ -99,6 +102,11 @@ def refresh(
     yield from announce(news)
     yield from perform(core, intent.id, effects)
     return (yield from transact(lambda tx: intent_in(tx, intent.id)))[0]
+
+
+def _no_such(scope: Scope) -> Failure:
+    message = f"the provider has no {scope.value} refresh"
+    return Failure(reason=Reason.NOT_SUPPORTED, message=message, ours=True)
 
 
 def retry(core: Core, intent_id: IntentId) -> Job[RefreshIntent]:
@@ -200,9 +208,10 @@ def perform(core: Core, intent_id: IntentId, effects: list[Effect]) -> Job[None]
         connection = core.connection(intent.connection)
         asked_at = core.clock()
         match effect:
-            case CreateRefresh():
+            case CreateRefresh(look_first=again):
+                look_first = again and connection.provider.capabilities.finds_running
                 flow = connection.provider.create_refresh(
-                    link, attempt, scope=intent.scope, look_first=effect.look_first, now=asked_at
+                    link, attempt, scope=intent.scope, look_first=look_first, now=asked_at
                 )
                 evidence = yield from _created(connection, flow, asked_at)
             case ReadRefresh():

@@ -102,7 +102,7 @@ class Rail:
 
         There is no list to look in first, so a repeat relies on the same key, and on the event that names the link.
         """
-        del look_first
+        del look_first  # never asked for: ``finds_running`` is not declared
         request = self._request(
             "POST",
             "/v1/refresh_intents",
