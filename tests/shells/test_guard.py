@@ -159,7 +159,7 @@ def test_a_scope_that_the_provider_does_not_have_is_never_asked_for():
         provider = LatestOnly(**attrs.asdict(stage.providers["rail"]))
         with BankBridge({"rail": provider}, store=stage.store, clock=stage.clock.now) as bridge:
             refused = bridge.refresh(link.link_id, scope=Scope.HISTORICAL)
-            assert (refused.status, refused.failure.reason) == (Status.FAILED, Reason.NOT_SUPPORTED)
-            assert isinstance(bridge.outcome(refused.id).next_step, MendConfiguration)
+            outcome = bridge.outcome(refused.id)
+            assert (outcome.status, outcome.next_step) == (Status.FAILED, MendConfiguration())
             assert stage.truth(link)["creates"] == []
             assert bridge.refresh(link.link_id).status is Status.IN_PROGRESS
