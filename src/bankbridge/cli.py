@@ -2,6 +2,7 @@
 
 import sys
 import time
+from importlib.metadata import version
 from typing import Annotated
 
 try:
@@ -18,8 +19,19 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 (Typer calls it with the option's value)
+    if wanted:
+        typer.echo(f"bankbridge {version('bankbridge')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _group() -> None:
+def _group(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """Keep people's bank data fresh through any bank-data provider."""
 
 

@@ -4,10 +4,13 @@ import io
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 
 import attrs
 from rich.console import Console
+from typer.testing import CliRunner
 
+from bankbridge.cli import app
 from bankbridge.demo.play import Verdict, play
 from bankbridge.demo.scenarios import SCENARIOS, Scenario
 from bankbridge.demo.show import progress, report
@@ -82,6 +85,11 @@ def test_an_intent_that_never_ends_is_not_waited_for_for_ever() -> None:
     stuck = attrs.evolve(scenario("rail", "succeeds"), title="stuck", attempts=("stuck",))
     verdicts = play(lambda _: None, scenarios=[stuck], speed=1.0, patience=0.5)
     assert "ended as in_progress" in verdicts[0].differs
+
+
+def test_the_version_is_the_distribution_s() -> None:
+    shown = CliRunner().invoke(app, ["--version"])
+    assert (shown.exit_code, shown.output) == (0, f"bankbridge {version('bankbridge')}\n")
 
 
 def test_an_unknown_provider_is_named() -> None:
