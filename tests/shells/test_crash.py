@@ -1,17 +1,21 @@
 """Exactly once where it counts: whatever is lost or killed when, one refresh per attempt at the provider."""
 
+from datetime import timedelta
+
 import attrs
 import httpx
 import pytest
 
-from bankbridge import Reason, Status, TransportError
+from bankbridge import BankBridge, Reason, Status, TransportError
 from bankbridge.machine.effects import CreateRefresh, ReadRefresh
 from bankbridge.machine.intent import key_of
 from bankbridge.shells import refreshing
 from bankbridge.shells.jobs import Call, Running, Transact
+from bankbridge.store import StoredDelivery
 from bankbridge.store.memory import MemoryStore
 from bankbridge.store.sql import new_key, sqlite_store
-from bankbridge.words.ids import IntentId
+from bankbridge.webhooks import Delivery
+from bankbridge.words.ids import ConnectionName, DeliveryId, IntentId
 from tests.stages import COLOURS, bridged, staged
 
 FIRST_KEY = key_of(IntentId("rfi_1"), 1)
@@ -171,3 +175,24 @@ def test_a_poll_that_is_refused_waits_for_the_next():
         stage.emulator._world.intents[stage.truth(link)["intents"][0]["id"]].is_gone = True
         outcome = stage.play([intent.id])[intent.id]
         assert (outcome.status, outcome.failure.reason) == (Status.LOST, Reason.NO_ANSWER)
+
+
+def test_a_connection_that_is_no_longer_configured_stops_nobody_else(caplog):
+    with staged("rail", "fintoc", webhooks=False) as stage:
+        gone = stage.bridge.refresh(stage.link(provider="fintoc").link_id)
+        here = stage.bridge.refresh(stage.link(provider="rail").link_id)
+        left = StoredDelivery(
+            id=DeliveryId("fintoc/evt_1"),
+            delivery=Delivery(
+                connection=ConnectionName("fintoc"), headers={}, body=b"{}", received_at=stage.clock.now()
+            ),
+        )
+        stage.store.transact(lambda tx: tx.add_delivery(left))
+        only_rail = {"rail": stage.providers["rail"]}
+        with BankBridge(only_rail, store=stage.store, clock=stage.clock.now) as bridge:
+            stage.clock.advance(timedelta(minutes=5))
+            assert bridge.wake_due() == 1
+            assert bridge.outcome(here.id).status is Status.SUCCEEDED
+            assert bridge.outcome(gone.id).status is Status.IN_PROGRESS
+        assert f"intent {gone.id}: connection fintoc is not configured here" in caplog.text
+        assert stage.store.transact(lambda tx: tx.waiting_deliveries(limit=1)) == []
