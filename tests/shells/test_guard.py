@@ -84,6 +84,8 @@ def test_abandoned_prompts_close_the_door_to_what_nobody_attends(provider):
         refused = stage.bridge.refresh(link.link_id)
         assert (refused.status, refused.failure.reason) == (Status.FAILED, Reason.MFA_EXPIRED)
         assert stage.bridge.why_not_now(link.link_id) != ()
+        # What was not started has shown nobody a prompt.
+        assert stage.bridge.links()[0].abandoned_prompts == 2
         assert stage.bridge.why_not_now(link.link_id, attended=True) == ()
         # The person is there now.
         intent = stage.bridge.retry(refused.id)

@@ -197,9 +197,10 @@ def account_for(
         return link
     taken_back = was is not None and link.status is _STATUS_AFTER.get(was)
     status = _STATUS_AFTER.get(reason, LinkStatus.ACTIVE if taken_back else link.status)
-    logged_in = after.attempt.refusal is None
-    refused = (reason in REJECTIONS) - (was in REJECTIONS) if logged_in else 0
-    abandoned = (reason is Reason.MFA_EXPIRED) - (was is Reason.MFA_EXPIRED)
+    # A create that was refused, by the provider or by our own guard, has cost no login and shown no prompt.
+    ran = after.attempt.refusal is None
+    refused = (reason in REJECTIONS) - (was in REJECTIONS) if ran else 0
+    abandoned = (reason is Reason.MFA_EXPIRED) - (was is Reason.MFA_EXPIRED) if ran else 0
     return attrs.evolve(
         link,
         status=status,
