@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bankbridge import BankBridge
+from bankbridge import BankBridge, FetchMovements
 from bankbridge.store.sql import SqlStore, new_key
 from tests.docs.blocks import blocks_of, run
 from tests.docs.stage import Stage, staged
@@ -143,3 +143,25 @@ def test_pages_are_read_as_people_read_them():
 
 def test_the_lesson_prepares_nothing_behind_its_back():
     assert not {name for name in (*PREPARED, *AFTERWARDS) if name.startswith("tutorial")}
+
+
+def test_the_lesson_goes_the_same_way_at_fintoc(tmp_path):
+    """With exactly the replacements that its last paragraph names."""
+    text = PAGES["tutorial/first-refresh.md"].read_text("utf-8").replace(":class: output", ":class: fragment")
+    for rail, fintoc in (
+        ("bankbridge_rail", "bankbridge_fintoc"),
+        ("import Rail", "import Fintoc"),
+        ("Rail(", "Fintoc("),
+        ('"rail"', '"fintoc"'),
+        ("link.link_id)\n", "link.link_id, token=link.link_token)\n"),
+    ):
+        assert rail in text
+        text = text.replace(rail, fintoc)
+    text = text.replace("refresh(link.link_id, token=link.link_token)", "refresh(link.link_id)")
+    page = tmp_path / "lesson.md"
+    page.write_text(text, encoding="utf-8")
+    names: dict[str, Any] = {}
+    run(page, names)
+    assert names["link"].link_token is not None
+    assert names["outcome"].status.value == "succeeded"
+    assert isinstance(names["outcome"].next_step, FetchMovements)

@@ -22,7 +22,7 @@ from bankbridge.words.ids import DeliveryId
 _log: Final = logging.getLogger("bankbridge")
 
 LARGEST_BODY: Final = 1_000_000
-"""Bytes. Both providers' events are below ten thousand."""
+"""Bytes: hundreds of times the largest documented event of either provider."""
 
 PARKED_FOR: Final = timedelta(days=3)
 """How long a notice that fits nothing waits for its subject."""

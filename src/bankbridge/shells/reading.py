@@ -1,9 +1,9 @@
 """Reading movements through lists that shift under the reader, without losing a row unnoticed.
 
-Offset paging is not stable at Fintoc: in a recorded list of 50 pages 148 rows came more than once and 160 never
-(https://docs.fintoc.com/api/movements-api/movements/movements-list gives the count to hold it against). So rows are
-de-duplicated by id, distinct rows are compared with the announced count, and a shortfall is read again in halves of
-its dates until it is made good or pinned to a day.
+Offset paging is not stable at Fintoc: in a list of 50 pages that its own Ruby SDK recorded (fintoc-com/fintoc-ruby,
+``spec/vcr``) 148 rows came more than once and 160 never. So rows are de-duplicated by id, distinct rows are compared
+with the announced count (https://docs.fintoc.com/api/movements-api/movements/movements-list), and a shortfall is read
+again in halves of its dates until it is made good or pinned to a day.
 """
 
 from collections import deque
