@@ -86,3 +86,13 @@ def told(colour: str, provider: str) -> list[object]:
 def test_the_same_story_ends_the_same_way(provider):
     blocking, awaited = ([repr(one) for one in told(colour, provider)] for colour in COLOURS)
     assert blocking == awaited
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("who", Canceler)
+def test_the_story_says_who_canceled(colour, who):
+    with staged("rail", colour=colour) as stage:
+        intent = stage.bridge.refresh(stage.link("stuck").link_id)
+        stage.bridge.cancel(intent.id, by=who)
+        last = next(e for e in stage.bridge.explain(intent.id).entries if e.event == "CancelRequested")
+        assert last.said == f"by the {who.value}"

@@ -11,7 +11,7 @@ import attrs
 from bankbridge.demo.scenarios import SCENARIOS, Scenario
 from bankbridge.demo.stage import Stage, staged
 from bankbridge.emulation import EmulatedLink
-from bankbridge.machine.events import AccountReported
+from bankbridge.machine.events import AccountReported, CancelRequested
 from bankbridge.machine.outcome import Outcome
 from bankbridge.machine.status import Status
 from bankbridge.shells.linking import Story
@@ -188,6 +188,7 @@ def said_by(story: Story) -> str:
         entry.said
         for entry in story.entries
         if entry.said is not None
+        and entry.event != CancelRequested.__name__
         and (entry.before is not entry.after or entry.event == AccountReported.__name__)
     ]
     counted = [(said, len(list(same))) for said, same in itertools.groupby(words)]

@@ -158,7 +158,7 @@ def cancel(core: Core, intent_id: IntentId, *, by: Canceler) -> Job[Outcome]:
 
     def stop(story: Telling) -> None:
         if not story.intent.status.terminal:
-            story.tell([CancelRequested(by=by)])
+            story.tell([CancelRequested(by=by)], said=f"by the {by.value}")
 
     return (yield from _tell(core, intent_id, stop))
 

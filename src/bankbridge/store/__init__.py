@@ -37,7 +37,10 @@ class Parked:
 
 @attrs.frozen(kw_only=True)
 class LogEntry:
-    """One line of an intent's story, append-only. ``said`` is the provider's words; never a secret."""
+    """One line of an intent's story, append-only.
+
+    ``said`` is the provider's words, or who canceled; never a secret.
+    """
 
     intent_id: IntentId
     at: datetime
