@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _DROP: Final = "bankbridge.drop_connection"
+_LAST_TURNS: Final = 3
 _GRACE_SECONDS: Final = 2
 _BACKLOG: Final = 512
 
@@ -136,6 +137,15 @@ class _Uvicorn(uvicorn.Server):
         while not await self.on_tick(0):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._asked.wait(), 1)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        # A connection that came while uvicorn closed the others would outlive its loop, and so would what closing it
+        # has put off to the loop's next turn.
+        for _ in range(_LAST_TURNS):
+            for connection in list(self.server_state.connections):
+                cast(H11Protocol, connection).transport.abort()
+            await asyncio.sleep(0)
 
     def ask_to_exit(self) -> None:
         self.should_exit = True
