@@ -5,7 +5,15 @@ Needs the extra ``bankbridge[emulator]``. A plugin's emulator shows the face `Em
 
 from bankbridge.emulation.background import Background
 from bankbridge.emulation.clock import Clock
-from bankbridge.emulation.emulator import EmulatedLink, Emulator, UnknownLinkError, control_routes
+from bankbridge.emulation.emulator import (
+    EmulatedLink,
+    Emulator,
+    UnknownLinkError,
+    WidgetError,
+    WidgetSession,
+    control_routes,
+)
+from bankbridge.emulation.faults import FAULTS, NEVER, Fault, FaultPlan, Strike, read_rates
 from bankbridge.emulation.idempotency import Answer, IdempotencyConflictError, IdempotencyKeys
 from bankbridge.emulation.sender import (
     Delivery,
@@ -18,9 +26,12 @@ from bankbridge.emulation.sender import (
     sign_hmac_v1,
 )
 from bankbridge.emulation.server import LostResponse, PortInUseError, Server, ServerError
+from bankbridge.emulation.switches import Switch, read_switches, switch_table
 from bankbridge.emulation.words import PERSON_ACTS, WEBHOOK_MODES, Script, UnknownWordError, check_word
 
 __all__ = [
+    "FAULTS",
+    "NEVER",
     "PERSON_ACTS",
     "WEBHOOK_MODES",
     "Answer",
@@ -30,6 +41,8 @@ __all__ = [
     "EmulatedLink",
     "Emulator",
     "Endpoint",
+    "Fault",
+    "FaultPlan",
     "Faults",
     "IdempotencyConflictError",
     "IdempotencyKeys",
@@ -41,10 +54,17 @@ __all__ = [
     "Server",
     "ServerError",
     "Sign",
+    "Strike",
+    "Switch",
     "UnknownLinkError",
     "UnknownWordError",
     "WebhookSender",
+    "WidgetError",
+    "WidgetSession",
     "check_word",
     "control_routes",
+    "read_rates",
+    "read_switches",
     "sign_hmac_v1",
+    "switch_table",
 ]

@@ -9,9 +9,9 @@ The HTTP side lies outside the provider's own paths and asks for no key::
 """
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
-from typing import Any, Protocol, TypeAlias, cast
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol, TypeAlias, cast
 
 import attrs
 from starlette.applications import Starlette
@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bankbridge.emulation.clock import Clock
+from bankbridge.emulation.faults import NEVER, FaultPlan
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -33,8 +34,27 @@ class EmulatedLink:
     account_ids: tuple[str, ...]
 
 
+@attrs.frozen(kw_only=True)
+class WidgetSession:
+    """What a widget that was opened with a token has to show.
+
+    ``kind`` is ``connect`` (choose an institution, log in) or ``code`` (answer the prompt that is open on ``link_id``
+    until ``expires_at``). ``institutions`` names those on offer, by id; ``username`` is what to fill in.
+    """
+
+    kind: Literal["connect", "code"]
+    institutions: Mapping[str, str]
+    link_id: str | None = None
+    username: str | None = None
+    expires_at: datetime | None = None
+
+
 class UnknownLinkError(LookupError):
     """No such link, or nobody at its widget to act."""
+
+
+class WidgetError(Exception):
+    """The widget cannot go on: the token is unknown, used or expired, or the bank refused the login."""
 
 
 class _BadBodyError(ValueError):
@@ -61,7 +81,22 @@ class Emulator(Protocol):
 
     @property
     def secret_key(self) -> str:
-        """The API key that is let in."""
+        """The secret API key of test mode, the same as ``keys["secret_test"]``."""
+        ...
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """All API keys: ``secret_test``, ``publishable_test``, ``secret_live``, ``publishable_live``."""
+        ...
+
+    @property
+    def faults(self) -> FaultPlan:
+        """What goes wrong, and how often; may be changed at any time."""
+        ...
+
+    @property
+    def widget_script(self) -> str:
+        """The JavaScript that gives a page the same global object as the provider's real widget script."""
         ...
 
     def add_link(
@@ -71,10 +106,28 @@ class Emulator(Protocol):
         webhooks: str = "normal",
         institution: str | None = None,
         accounts: int = 3,
+        name: str | None = None,
+        mode: str = "test",
+        faults: Mapping[str, float] = NEVER,
     ) -> EmulatedLink:
         """A new link; ``attempts`` are script words, one per refresh intent on it, the last repeats.
 
-        ``webhooks`` is one of `WEBHOOK_MODES`. Raises `UnknownWordError` for a word that is none.
+        ``webhooks`` is one of `WEBHOOK_MODES`, ``mode`` is ``test`` or ``live``. With a ``name`` the link's id is
+        ``link_NAME`` (and its token, where there is one, ``link_NAME_token``), so that curl can pick it. ``faults``
+        are rates that hold for this link instead of the emulator's own. Raises `UnknownWordError` for a word that is
+        none, and ValueError for a name that is taken or cannot stand in a URL.
+        """
+        ...
+
+    def widget(self, token: str) -> WidgetSession:
+        """What the widget shows for a token. Raises `WidgetError`, whose text may be shown to the person."""
+        ...
+
+    def connect(self, token: str, *, institution: str, username: str, password: str) -> str:
+        """Log in at the widget: a link is made (or the token's own one reconnected), and an exchange token returned.
+
+        A user name that is made of script words, separated by commas (``mfa,succeeds``), is the new link's
+        ``attempts``; with any other they succeed. The password ``wrong`` is refused. Raises `WidgetError`.
         """
         ...
 
@@ -99,7 +152,8 @@ class Emulator(Protocol):
                               "created_at": ..., "ended_at": ..., "creates": [...], "polls": [at, ...]}]}},
              "requests": {"GET /v1/links": 2},
              "deliveries": [{"id": ..., "type": ..., "endpoint_id": ..., "lost": false, "tries": 1,
-                             "statuses": [200]}]}
+                             "statuses": [200]}],
+             "faults": [{"fault": "drop", "on": ..., "at": ...}]}
 
         ``creates`` holds every request to create, also the replayed and refused ones (``intent_id`` null);
         an intent's own ``creates`` are those answered with it. ``accounts`` is empty at a provider whose
