@@ -6,7 +6,6 @@ Time stands still but for `Stage.pass_time` and `Stage.play`: nothing here depen
 import asyncio
 import inspect
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -32,8 +31,6 @@ from bankbridge_fintoc import Fintoc
 from bankbridge_rail import Rail
 
 START = datetime(2026, 6, 3, 15, 0, tzinfo=UTC)
-# Turns of an event loop from the moment that a clock moves until what is due has been sent.
-_TURNS = 12
 COLOURS = ("blocking", "async")
 EMULATORS: Mapping[str, Any] = {
     "rail": bankbridge_rail.emulator.create_emulator,
@@ -119,7 +116,6 @@ class Stage:
     providers: dict[str, Any]
     store: Any
     bridge: Any
-    _told: Counter[Any] = attrs.field(factory=Counter, init=False)
 
     @property
     def emulator(self) -> Any:
@@ -143,13 +139,7 @@ class Stage:
     def settle(self) -> None:
         """Return when every emulator has done what is due, and every webhook has had its first answer."""
         for emulator in self.emulators.values():
-            quiet = 0
-            while quiet < _TURNS:
-                # Each call lets the emulator's event loop take a turn.
-                sent = emulator._background.call(lambda emulator=emulator: emulator._sender.sendings)
-                waiting = any(not one.tries and not one.faults.lost for one in sent[self._told[emulator] :])
-                quiet = 0 if waiting else quiet + 1
-            self._told[emulator] = len(sent)
+            emulator._background.settle(emulator._sender.is_quiet)
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass, and the emulators and the bridge do what has come due."""

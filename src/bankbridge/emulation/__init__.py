@@ -3,7 +3,7 @@
 Needs the extra ``bankbridge[emulator]``. A plugin's emulator shows the face `Emulator`; `Server` serves it.
 """
 
-from bankbridge.emulation.background import Background
+from bankbridge.emulation.background import PATIENCE, Background
 from bankbridge.emulation.clock import Clock
 from bankbridge.emulation.emulator import (
     EmulatedLink,
@@ -32,6 +32,7 @@ from bankbridge.emulation.words import PERSON_ACTS, WEBHOOK_MODES, Script, Unkno
 __all__ = [
     "FAULTS",
     "NEVER",
+    "PATIENCE",
     "PERSON_ACTS",
     "WEBHOOK_MODES",
     "Answer",

@@ -4,9 +4,16 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+
+from bankbridge.emulation.quiet import IsQuiet, QuietLoop
+from bankbridge.emulation.server import ServerError
 
 T = TypeVar("T")
+
+PATIENCE: Final = timedelta(seconds=10)
+"""How long, in real time, somebody waits for an emulator to settle."""
 
 
 class Background:
@@ -52,6 +59,27 @@ class Background:
             return function()
 
         return asyncio.run_coroutine_threadsafe(run(), loop).result()
+
+    def settle(self, is_quiet: IsQuiet, timeout: timedelta = PATIENCE) -> None:
+        """Return when nothing can happen in the loop before time passes or somebody asks for something.
+
+        ``is_quiet`` is mostly `WebhookSender.is_quiet`. Where nothing is served nothing happens. Raises TimeoutError
+        after ``timeout`` (real time), and `ServerError` in the loop itself or under another server than `Server`.
+        """
+        loop = self._loop
+        if loop is None:
+            return
+        if _current_loop() is loop:
+            raise ServerError("the emulator cannot wait for itself: settle from another thread")
+        if not isinstance(loop, QuietLoop):
+            raise ServerError("this server cannot tell: serve with bankbridge.emulation.Server to settle")
+        settled = loop.when_quiet(is_quiet)
+        try:
+            settled.result(timeout.total_seconds())
+        except TimeoutError:
+            settled.cancel()
+            seconds = timeout.total_seconds()
+            raise TimeoutError(f"the emulator has not come to rest in {seconds:g} s") from None
 
 
 def _current_loop() -> asyncio.AbstractEventLoop | None:

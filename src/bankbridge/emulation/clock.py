@@ -48,6 +48,18 @@ class Clock:
         with self._lock:
             return self._now()
 
+    def next_at(self) -> datetime | None:
+        """The earliest moment that anybody sleeps for, also one that has come; None when nobody sleeps."""
+        with self._lock:
+            return min((sleeper.at for sleeper in self._sleepers), default=None)
+
+    def is_overdue(self) -> bool:
+        """Whether somebody in the running event loop has to wake, their time being over, and has not yet."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            now = self._now()
+            return any(sleeper.at <= now and sleeper.loop is loop for sleeper in self._sleepers)
+
     def advance(self, by: timedelta) -> None:
         """Jump ``by`` forward and wake whoever's time has come, the earliest first, in whatever thread.
 

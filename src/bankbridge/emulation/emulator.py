@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from bankbridge.emulation.background import PATIENCE
 from bankbridge.emulation.clock import Clock
 from bankbridge.emulation.faults import NEVER, FaultPlan
 
@@ -135,6 +136,15 @@ class Emulator(Protocol):
         """Act (one of `PERSON_ACTS`) at the widget of the prompt that is open on a link.
 
         Raises `UnknownWordError`, and `UnknownLinkError` when there is no such link or no open prompt.
+        """
+        ...
+
+    def settle(self, timeout: timedelta = PATIENCE) -> None:
+        """Return when nothing more can happen until the clock moves or somebody asks for something.
+
+        What was due has been done, and every webhook that was due has been answered. For a clock that stands still
+        (``speed=0``). Raises TimeoutError after ``timeout`` (real time), and `ServerError` under another server than
+        `Server`.
         """
         ...
 

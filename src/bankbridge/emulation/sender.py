@@ -129,6 +129,10 @@ class WebhookSender:
         _done_when_all_are(answered, waiting)
         return answered
 
+    def is_quiet(self) -> bool:
+        """Whether no try is under way, and nobody in this event loop sleeps past their time."""
+        return not self._in_flight and not self._clock.is_overdue()
+
     async def drain(self) -> None:
         """Return when no try is under way; those that wait for a later moment do not count."""
         await self._idle.wait()

@@ -17,6 +17,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from bankbridge.emulation.quiet import QuietLoop
+
 _DROP: Final = "bankbridge.drop_connection"
 _LAST_TURNS: Final = 3
 _GRACE_SECONDS: Final = 2
@@ -28,7 +30,7 @@ class PortInUseError(Exception):
 
 
 class ServerError(Exception):
-    """The server could not be started, or was asked for something before it was."""
+    """The server could not be started, or was asked for something that it cannot do, or not yet."""
 
 
 class Server:
@@ -122,8 +124,8 @@ class _Uvicorn(uvicorn.Server):
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         try:
             # uvicorn means the process when it exits; here it is only a thread, and `Server.start` says why.
-            with contextlib.suppress(SystemExit):
-                super().run(sockets)
+            with contextlib.suppress(SystemExit), asyncio.Runner(loop_factory=QuietLoop) as runner:
+                runner.run(self.serve(sockets))
         finally:
             self.ready.set()
 
