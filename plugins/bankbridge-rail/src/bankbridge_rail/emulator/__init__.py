@@ -13,7 +13,7 @@
 from bankbridge_rail.emulator.bank import WORDS, Word
 from bankbridge_rail.emulator.bodies import BANKS
 from bankbridge_rail.emulator.emulator import RailEmulator, create_emulator
-from bankbridge_rail.emulator.switches import SWITCHES, Switch
+from bankbridge_rail.emulator.switches import SWITCHES
 from bankbridge_rail.emulator.world import Timings
 
-__all__ = ["BANKS", "SWITCHES", "WORDS", "RailEmulator", "Switch", "Timings", "Word", "create_emulator"]
+__all__ = ["BANKS", "SWITCHES", "WORDS", "RailEmulator", "Timings", "Word", "create_emulator"]

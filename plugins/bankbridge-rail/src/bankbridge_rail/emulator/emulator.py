@@ -1,24 +1,34 @@
 """The emulated Rail as a test holds it: an application to serve, and the hands behind the scenes."""
 
+import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
+from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from bankbridge.emulation import (
+    NEVER,
+    PATIENCE,
     PERSON_ACTS,
     WEBHOOK_MODES,
     Background,
     Clock,
     EmulatedLink,
+    FaultPlan,
     Script,
     UnknownLinkError,
     WebhookSender,
+    WidgetError,
+    WidgetSession,
     check_word,
     control_routes,
+    read_rates,
+    read_switches,
     sign_hmac_v1,
 )
 from bankbridge_rail.emulator import bodies
@@ -26,7 +36,7 @@ from bankbridge_rail.emulator.answers import outside_the_api
 from bankbridge_rail.emulator.bank import WORDS, Bank
 from bankbridge_rail.emulator.events import Events
 from bankbridge_rail.emulator.routes import delete_link, rail_routes
-from bankbridge_rail.emulator.switches import read_switches
+from bankbridge_rail.emulator.switches import SWITCHES
 from bankbridge_rail.emulator.truth import tell_truth
 from bankbridge_rail.emulator.world import (
     ENDED,
@@ -40,6 +50,10 @@ from bankbridge_rail.emulator.world import (
 
 SIGNATURE_HEADER: Final = "Rail-Signature"
 """https://docs.rail.cl/guides/webhooks"""
+
+MODES: Final = ("test", "live")
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class RailEmulator:
@@ -55,7 +69,13 @@ class RailEmulator:
         self._sender = WebhookSender(clock=world.clock, sign=sign_hmac_v1(SIGNATURE_HEADER))
         self._events = Events(world, self._sender, self._background)
         self._bank = Bank(world, self._events, self._background)
-        self.secret_key = f"rail_sk_test_{world.new_hex('secret_key', 32)}"
+        self.keys = MappingProxyType(
+            {
+                f"{kind}_{mode}": f"rail_{kind[0]}k_{mode}_{world.new_hex(f'{kind}_key', 32)}"
+                for mode in ("test", "live")
+                for kind in ("secret", "publishable")
+            }
+        )
         self.app = Starlette(
             routes=[*rail_routes(world, self._bank, self._events, self.secret_key), *control_routes(self)],
             exception_handlers={HTTPException: outside_the_api},
@@ -72,6 +92,34 @@ class RailEmulator:
         """The virtual time that the emulated Rail lives in."""
         return self._world.clock
 
+    @property
+    def secret_key(self) -> str:
+        """The secret key of test mode."""
+        return self.keys["secret_test"]
+
+    @property
+    def faults(self) -> FaultPlan:
+        """What goes wrong, and how often."""
+        return self._world.faults
+
+    @property
+    def widget_script(self) -> str:
+        """Rail's widget script, played: https://docs.rail.cl/quickstart."""
+        return files("bankbridge_rail.emulator").joinpath("widget.js").read_text("utf-8")
+
+    def settle(self, timeout: timedelta = PATIENCE) -> None:
+        """Return when nothing more can happen until the clock moves or somebody asks for something."""
+        self._background.settle(self._sender.is_quiet, timeout)
+
+    def widget(self, token: str) -> WidgetSession:
+        """What the widget shows for a token."""
+        return self._background.call(lambda: self._widget(token))
+
+    def connect(self, token: str, *, institution: str, username: str, password: str) -> str:
+        """Log in at the widget. Raises `WidgetError`: nobody can ask for a widget token yet."""
+        del institution, username, password
+        raise WidgetError(f"the token {token[:3]}… is not one of this widget")
+
     def add_link(
         self,
         *,
@@ -79,15 +127,32 @@ class RailEmulator:
         webhooks: str = "normal",
         institution: str | None = None,
         accounts: int = 3,
+        name: str | None = None,
+        mode: str = "test",
+        faults: Mapping[str, float] = NEVER,
     ) -> EmulatedLink:
         """A new link at a bank (default `banco_estado`) of `BANKS`; ``attempts`` are words of `WORDS`."""
         script = Script(attempts, WORDS)
         bank_id = institution or "banco_estado"
         check_word("webhook mode", webhooks, WEBHOOK_MODES)
         check_word("institution", bank_id, bodies.BANKS)
+        check_word("mode", mode, MODES)
+        if name is not None and not _NAME.fullmatch(name):
+            raise ValueError(f"name is {name!r}: give up to 64 letters, digits, underscores and hyphens")
+        rates = read_rates(faults)
         if accounts < 1:
             raise ValueError(f"accounts is {accounts}: a link has at least one")
-        link = self._background.call(lambda: self._add_link(script, webhooks, bank_id, accounts))
+        link = self._background.call(
+            lambda: self._add_link(
+                accounts,
+                name,
+                script=script,
+                webhooks=webhooks,
+                bank_id=bank_id,
+                mode=mode,
+                faults=rates,
+            )
+        )
         return EmulatedLink(link_id=link.id, account_ids=tuple(link.accounts))
 
     def person(self, link_id: str, act: str) -> None:
@@ -153,16 +218,23 @@ class RailEmulator:
             raise UnknownLinkError(f"there is no link {link_id!r}")
         return link
 
-    def _add_link(self, script: Script, webhooks: str, bank_id: str, accounts: int) -> Link:
-        at = self._world.clock.now()
-        link = Link(
-            id=self._world.new_id("link"),
-            bank_id=bank_id,
-            script=script,
-            webhooks=webhooks,
-            created_at=at,
-            last_sync_at=at,
+    def _widget(self, token: str) -> WidgetSession:
+        intent = self._world.intents.get(token.partition("_sec_")[0])
+        prompt = None if intent is None else intent.prompt
+        if intent is None or prompt is None or prompt.token != token:
+            raise WidgetError("there is no such widget token: ask for a new one")
+        if prompt.code.done() or intent.status in ENDED or self._world.clock.now() >= prompt.expires_at:
+            raise WidgetError("the time for the code is over: try again")
+        return WidgetSession(
+            kind="code", institutions={}, link_id=intent.link_id, expires_at=prompt.expires_at
         )
+
+    def _add_link(self, accounts: int, name: str | None, **facts: Any) -> Link:  # noqa: ANN401 (`Link`'s)
+        at = self._world.clock.now()
+        link_id = self._world.new_id("link") if name is None else f"link_{name}"
+        if link_id in self._world.links:
+            raise ValueError(f"the name {name!r} is taken: choose another")
+        link = Link(id=link_id, created_at=at, last_sync_at=at, **facts)
         self._world.links[link.id] = link
         for _ in range(accounts):
             new_account(self._world, link, at)
@@ -182,12 +254,22 @@ def create_emulator(
     seed: int = 0,
     switches: Mapping[str, str] | None = None,
     timings: Timings = EXAMPLE_TIMINGS,
+    faults: Mapping[str, float] = NEVER,
 ) -> RailEmulator:
-    """An emulated Rail in the time of ``clock``; the same ``seed`` gives the same ids.
+    """An emulated Rail in the time of ``clock``; the same ``seed`` gives the same ids and the same ``faults``.
 
-    Raises `UnknownWordError` for a switch, or a value of one, that is not in `SWITCHES`.
+    Raises `UnknownWordError` for a switch, a value of one, or a fault that does not exist, and ValueError for a rate
+    that is no probability.
     """
-    return RailEmulator(World(clock=clock, seed=seed, switches=read_switches(switches), timings=timings))
+    return RailEmulator(
+        World(
+            clock=clock,
+            seed=seed,
+            switches=read_switches(SWITCHES, switches),
+            timings=timings,
+            faults=FaultPlan(clock, seed=seed, rates=faults),
+        )
+    )
 
 
 def _open_prompt(link: Link, now: datetime) -> Prompt:

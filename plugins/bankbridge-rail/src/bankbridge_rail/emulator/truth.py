@@ -13,6 +13,7 @@ def tell_truth(world: World, deliveries: list[dict[str, Any]]) -> dict[str, Any]
         "links": {link.id: _link(link) for link in world.links.values()},
         "requests": dict(world.requests),
         "deliveries": deliveries,
+        "faults": world.faults.report(),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from bankbridge.emulation import Clock, Endpoint, Script
+from bankbridge.emulation import NEVER, Clock, Endpoint, FaultPlan, Script
 
 ENDED: Final = frozenset({"succeeded", "failed", "canceled"})
 MOVEMENTS_PER_ACCOUNT: Final = (65, 8, 31)
@@ -112,6 +112,8 @@ class Link:
     bank_id: str
     script: Script
     webhooks: str
+    mode: str = "test"
+    faults: Mapping[str, float] = NEVER
     created_at: datetime
     last_sync_at: datetime
     status: str = "active"
@@ -131,6 +133,7 @@ class World:
     seed: int
     switches: Mapping[str, str]
     timings: Timings
+    faults: FaultPlan
     links: dict[str, Link] = attrs.field(factory=dict[str, Link])
     accounts: dict[str, Account] = attrs.field(factory=dict[str, Account])
     intents: dict[str, Intent] = attrs.field(factory=dict[str, Intent])
