@@ -9,6 +9,7 @@ import binascii
 import difflib
 import enum
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -42,6 +43,7 @@ def _converter() -> Converter:
     converter.register_structure_hook(bytes, _bytes)
     for plain in _PLAIN:
         converter.register_structure_hook(plain, _plain)
+    converter.register_structure_hook(float, _number)
     converter.register_structure_hook_func(lambda kind: isinstance(kind, enum.EnumMeta), _member)
     converter.register_structure_hook_factory(_is_tuple, _items)
     converter.register_structure_hook_factory(attrs.has, _fields)
@@ -90,6 +92,16 @@ def _plain(value: object, kind: type) -> object:
         msg = f"must be {_PLAIN[kind]}"
         raise TypeError(msg)
     return value
+
+
+def _number(value: object, _: type) -> float:
+    try:
+        if type(value) in (int, float) and math.isfinite(number := float(cast("float", value))):
+            return number
+    except OverflowError:
+        pass
+    msg = "must be a number"
+    raise TypeError(msg)
 
 
 def _member(value: object, kind: type[enum.Enum]) -> enum.Enum:

@@ -189,6 +189,7 @@ class Settings:
 
     first_day: date = date(2026, 1, 1)
     wait: timedelta = timedelta(seconds=1.5)
+    share: float = 0.5
     institution: Institution | None = None
     scopes: tuple[Scope, ...] = ()
     mute: str = attrs.field(default="", validator=_never)
@@ -216,6 +217,10 @@ class Days:
         ({"wait": float("nan")}, "wait: must be a number of seconds"),
         ({"wait": float("inf")}, "wait: must be a number of seconds"),
         ({"wait": 1e300}, "wait: must be a number of seconds"),
+        ({"share": "0.5"}, "share: must be a number"),
+        ({"share": True}, "share: must be a number"),
+        ({"share": float("nan")}, "share: must be a number"),
+        ({"share": 10**400}, "share: must be a number"),
         ({"institution": "HUNTER2"}, "institution: must be an object"),
         ({"institution": {"name": "x"}}, "institution.id: required field missing"),
         ({"institution": {"id": "x", "nmae": "y"}}, "institution.nmae: unknown field"),
@@ -227,6 +232,15 @@ def test_each_kind_of_setting_has_words_for_what_does_not_fit(setting, problem):
     with pytest.raises(ConfigurationError) as raised:
         configure(Settings, setting)
     assert raised.value.problems == (problem,)
+
+
+@attrs.frozen
+class Part:
+    share: float
+
+
+def test_a_whole_number_is_a_number_too():
+    assert type(configure(Part, {"share": 1}).share) is float
 
 
 # --- settings
