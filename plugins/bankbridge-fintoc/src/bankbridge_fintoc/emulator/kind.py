@@ -1,0 +1,23 @@
+"""What can be said of the emulated Fintoc before one is made."""
+
+from string import Template
+from typing import Final
+
+from bankbridge.emulation.kind import EmulatorKind
+from bankbridge_fintoc.emulator.bank import WORDS
+from bankbridge_fintoc.emulator.settings import SWITCHES, Timings
+
+PORT: Final = 8102
+
+
+def kind() -> EmulatorKind:
+    """The emulated Fintoc's switches, words and timings, its usual port and an example."""
+    return EmulatorKind(
+        switches=SWITCHES,
+        words=WORDS,
+        timings=Timings,
+        port=PORT,
+        example=Template(
+            "curl $url/v1/refresh_intents -H 'Authorization: $key' --json '{\"link_token\": \"$link_token\"}'"
+        ),
+    )

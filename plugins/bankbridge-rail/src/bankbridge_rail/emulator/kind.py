@@ -1,0 +1,24 @@
+"""What can be said of the emulated Rail before one is made."""
+
+from string import Template
+from typing import Final
+
+from bankbridge.emulation.kind import EmulatorKind
+from bankbridge_rail.emulator.bank import WORDS
+from bankbridge_rail.emulator.switches import SWITCHES
+from bankbridge_rail.emulator.world import Timings
+
+PORT: Final = 8101
+
+
+def kind() -> EmulatorKind:
+    """The emulated Rail's switches, words and timings, its usual port and an example."""
+    return EmulatorKind(
+        switches=SWITCHES,
+        words={name: word.says for name, word in WORDS.items()},
+        timings=Timings,
+        port=PORT,
+        example=Template(
+            "curl $url/v1/refresh_intents -H 'Authorization: Bearer $key' --json '{\"link_id\": \"$link_id\"}'"
+        ),
+    )
