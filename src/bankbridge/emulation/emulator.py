@@ -24,6 +24,7 @@ from bankbridge.emulation.clock import Clock
 from bankbridge.emulation.faults import NEVER, FaultPlan
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+WidgetReason: TypeAlias = Literal["token", "expired", "login"]
 
 
 @attrs.frozen(kw_only=True)
@@ -55,7 +56,14 @@ class UnknownLinkError(LookupError):
 
 
 class WidgetError(Exception):
-    """The widget cannot go on: the token is unknown, used or expired, or the bank refused the login."""
+    """The widget cannot go on; the text may be shown to the person.
+
+    ``reason`` says why: the ``token`` is unknown or was used, its time has ``expired``, or the bank refused the ``login``.
+    """
+
+    def __init__(self, message: str, reason: WidgetReason = "token") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class _BadBodyError(ValueError):
@@ -121,7 +129,7 @@ class Emulator(Protocol):
         ...
 
     def widget(self, token: str) -> WidgetSession:
-        """What the widget shows for a token. Raises `WidgetError`, whose text may be shown to the person."""
+        """What the widget shows for a token. Raises `WidgetError`."""
         ...
 
     def connect(self, token: str, *, institution: str, username: str, password: str) -> str:
