@@ -909,7 +909,7 @@ def test_unknown_words_name_the_nearest():
 
 
 def test_every_switch_has_a_source_and_every_word_a_meaning():
-    assert all(switch.source and switch.about and switch.default for switch in SWITCHES.values())
+    assert all(switch.source and switch.says and switch.default for switch in SWITCHES.values())
     assert all(WORDS.values())
 
 

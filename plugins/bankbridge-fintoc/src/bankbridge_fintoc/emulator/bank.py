@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from bankbridge.emulation import UnknownLinkError
+from bankbridge.emulation import UnknownLinkError, WidgetError, WidgetSession
 from bankbridge_fintoc.emulator import events, seeds
 from bankbridge_fintoc.emulator.world import Account, Intent, Link, Report, World, prompt_is_alive
 
@@ -116,6 +116,20 @@ def report_now(world: World, link: Link, intent: Intent, ending: Ending, at: dat
     link.login_attempts += 1
     for position in range(len(intent.reports)):
         _report(world, link, intent, ending, position, at)
+
+
+def look_at_widget(world: World, token: str, now: datetime) -> WidgetSession:
+    """What the widget shows for the token of a prompt; raises `WidgetError` when it can show nothing."""
+    for link in world.links.values():
+        for intent in link.intents:
+            if intent.widget_token != token:
+                continue
+            if intent.prompt != "open" or not prompt_is_alive(intent, now):
+                raise WidgetError("the time for the code is over: try again")
+            return WidgetSession(
+                kind="code", institutions={}, link_id=link.id, expires_at=intent.prompt_expires_at
+            )
+    raise WidgetError("there is no such widget token: ask for a new one")
 
 
 def act_at_widget(world: World, link: Link, act: str, now: datetime) -> None:

@@ -2,34 +2,50 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
+from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from starlette.applications import Starlette
 
 from bankbridge.emulation import (
+    NEVER,
+    PATIENCE,
     PERSON_ACTS,
     WEBHOOK_MODES,
     Background,
     Clock,
     EmulatedLink,
+    FaultPlan,
     Script,
     WebhookSender,
+    WidgetError,
+    WidgetSession,
     check_word,
     control_routes,
+    read_rates,
+    read_switches,
     sign_hmac_v1,
 )
 from bankbridge_fintoc.emulator import bank, control, seeds, truth
 from bankbridge_fintoc.emulator.app import Desk, api_routes, wrong_address
-from bankbridge_fintoc.emulator.settings import Timings, read_switches
+from bankbridge_fintoc.emulator.switches import SWITCHES
+from bankbridge_fintoc.emulator.timings import Timings
 from bankbridge_fintoc.emulator.world import Ids, Link, World
 
 SIGNATURE_HEADER: Final = "Fintoc-Signature"
 """https://docs.fintoc.com/guides/resources/webhooks-walkthrough/webhooks-validating"""
 
 MOST_ACCOUNTS: Final = 50
+
+MODES: Final = ("test", "live")
+
+NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What a link can be named: it stands in a URL."""
 
 T = TypeVar("T")
 
@@ -43,18 +59,26 @@ class FintocEmulator:
 
     provider = "fintoc"
 
-    def __init__(self, clock: Clock, *, seed: int, switches: Mapping[str, str], timings: Timings) -> None:
-        self._world = World(clock, seed=seed, switches=switches, timings=timings)
-        self._clock = clock
-        self._secret_key = self._world.ids.new("sk_test_", 32)
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._clock = clock = world.clock
+        secret, keys = self._world.ids.new("sk_test_", 32), Ids(world.seed)
+        self._keys = MappingProxyType(
+            {
+                "secret_test": secret,
+                "publishable_test": keys.new("pk_test_", 32),
+                "secret_live": keys.new("sk_live_", 32),
+                "publishable_live": keys.new("pk_live_", 32),
+            }
+        )
         self._background = Background()
         self._sender = WebhookSender(clock=clock, sign=sign_hmac_v1(SIGNATURE_HEADER))
         self._changed = asyncio.Event()
         desk = Desk(
             world=self._world,
-            secret_key=self._secret_key,
+            secret_key=self.secret_key,
             send_events=self._send_after_request,
-            request_ids=Ids(seed),
+            request_ids=Ids(world.seed),
         )
         elsewhere = wrong_address(desk)
         self._app = Starlette(
@@ -76,7 +100,22 @@ class FintocEmulator:
     @property
     def secret_key(self) -> str:
         """The secret key of the one organisation there is, in test mode."""
-        return self._secret_key
+        return self._keys["secret_test"]
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """All API keys: ``secret_test``, ``publishable_test``, ``secret_live``, ``publishable_live``."""
+        return self._keys
+
+    @property
+    def faults(self) -> FaultPlan:
+        """What goes wrong, and how often."""
+        return self._world.faults
+
+    @property
+    def widget_script(self) -> str:
+        """What pages load from https://js.fintoc.com/v1/, played."""
+        return files("bankbridge_fintoc.emulator").joinpath("widget.js").read_text("utf-8")
 
     @property
     def switches(self) -> Mapping[str, str]:
@@ -90,23 +129,34 @@ class FintocEmulator:
         webhooks: str = "normal",
         institution: str | None = None,
         accounts: int = 3,
+        name: str | None = None,
+        mode: str = "test",
+        faults: Mapping[str, float] = NEVER,
     ) -> EmulatedLink:
         """A new link; ``attempts`` are script words (`WORDS`), one per refresh intent, the last repeats.
 
-        Raises `UnknownWordError` for a word, mode or institution that is not known, and ValueError for a
-        number of accounts that cannot be.
+        Raises `UnknownWordError` for a word, mode, fault or institution that is not known, and ValueError for a
+        number of accounts that cannot be, and for a name that is taken or cannot stand in a URL.
         """
         check_word("webhook mode", webhooks, WEBHOOK_MODES)
+        check_word("mode", mode, MODES)
+        if name is not None and not NAME.fullmatch(name):
+            raise ValueError(f"name is {name!r}: give up to 64 letters, digits, underscores and hyphens")
+        rates = read_rates(faults)
         script, where = Script(attempts, bank.WORDS), seeds.institution(institution)
         fewest = 2 if "mixed" in attempts else 1
         if not fewest <= accounts <= MOST_ACCOUNTS:
             raise ValueError(f"accounts is {accounts}: give {fewest} to {MOST_ACCOUNTS} for these attempts")
 
         def add(world: World, now: datetime) -> EmulatedLink:
-            link_id = world.ids.new("link_")
+            link_id = world.ids.new("link_") if name is None else f"link_{name}"
+            if link_id in world.links:
+                raise ValueError(f"the name {name!r} is taken: choose another")
             link = Link(
                 id=link_id,
-                token=world.ids.new(f"{link_id}_token_", 24),
+                token=world.ids.new(f"{link_id}_token_", 24) if name is None else f"{link_id}_token",
+                mode=mode,
+                faults=rates,
                 institution=where,
                 script=script,
                 webhooks=webhooks,
@@ -119,6 +169,19 @@ class FintocEmulator:
             return EmulatedLink(link_id=link.id, link_token=link.token, account_ids=account_ids)
 
         return self._change(add)
+
+    def widget(self, token: str) -> WidgetSession:
+        """What the widget shows for a token."""
+        return self._change(lambda world, now: bank.look_at_widget(world, token, now))
+
+    def connect(self, token: str, *, institution: str, username: str, password: str) -> str:
+        """Log in at the widget. Raises `WidgetError`: nobody can ask for a widget token yet."""
+        del institution, username, password
+        raise WidgetError(f"the token {token[:3]}… is not one of this widget")
+
+    def settle(self, timeout: timedelta = PATIENCE) -> None:
+        """Return when nothing more can happen until the clock moves or somebody asks for something."""
+        self._background.settle(self._sender.is_quiet, timeout)
 
     def person(self, link_id: str, act: str) -> None:
         """Act (one of `PERSON_ACTS`) at the widget of the prompt that is open on a link.
@@ -218,10 +281,19 @@ def create_emulator(
     seed: int = 0,
     switches: Mapping[str, str] | None = None,
     timings: Timings | None = None,
+    faults: Mapping[str, float] = NEVER,
 ) -> FintocEmulator:
-    """An emulated Fintoc: the same seed gives the same ids, accounts and movements.
+    """An emulated Fintoc: the same seed gives the same ids, accounts, movements and ``faults``.
 
     ``switches`` choose where Fintoc's sources disagree or are silent; `SWITCHES` lists them. Raises
-    `UnknownWordError` for a switch or value that is not there, naming the nearest.
+    `UnknownWordError` for a switch, value or fault that is not there, naming the nearest, and ValueError for a rate
+    that is no probability.
     """
-    return FintocEmulator(clock, seed=seed, switches=read_switches(switches), timings=timings or Timings())
+    world = World(
+        clock,
+        seed=seed,
+        switches=read_switches(SWITCHES, switches),
+        timings=timings or Timings(),
+        faults=faults,
+    )
+    return FintocEmulator(world)

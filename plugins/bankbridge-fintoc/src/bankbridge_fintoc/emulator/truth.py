@@ -15,6 +15,7 @@ def tell(world: World, sender: WebhookSender, now: datetime) -> Json:
         "links": {link.id: _link(link) for link in world.links.values()},
         "requests": dict(world.requests),
         "deliveries": sender.report(),
+        "faults": world.faults.report(),
     }
 
 

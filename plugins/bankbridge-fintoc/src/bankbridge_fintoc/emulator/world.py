@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from bankbridge.emulation import Clock, Endpoint, Faults, Script, UnknownLinkError
-from bankbridge_fintoc.emulator.settings import Timings
+from bankbridge.emulation import NEVER, Clock, Endpoint, FaultPlan, Faults, Script, UnknownLinkError
+from bankbridge_fintoc.emulator.timings import Timings
 
 Json: TypeAlias = dict[str, Any]
 
@@ -103,6 +103,9 @@ class Link:
     institution: Mapping[str, str]
     script: Script
     webhooks: str
+    mode: str = "test"
+    faults: Mapping[str, float] = NEVER
+    """Rates that hold for this link instead of the plan's."""
     accounts: list[Account]
     created_at: datetime
     status: str = "active"
@@ -159,8 +162,17 @@ class World:
     the clock alone.
     """
 
-    def __init__(self, clock: Clock, *, seed: int, switches: Mapping[str, str], timings: Timings) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        seed: int,
+        switches: Mapping[str, str],
+        timings: Timings,
+        faults: Mapping[str, float] = NEVER,
+    ) -> None:
         self.clock = clock
+        self.faults = FaultPlan(clock, seed=seed, rates=faults)
         self.seed = seed
         self.switches = switches
         self.timings = timings
