@@ -5,7 +5,8 @@ from typing import Final
 
 from bankbridge.emulation.kind import EmulatorKind
 from bankbridge_fintoc.emulator.bank import WORDS
-from bankbridge_fintoc.emulator.settings import SWITCHES, Timings
+from bankbridge_fintoc.emulator.switches import SWITCHES
+from bankbridge_fintoc.emulator.timings import Timings
 
 PORT: Final = 8102
 
