@@ -58,7 +58,8 @@ class UnknownLinkError(LookupError):
 class WidgetError(Exception):
     """The widget cannot go on; the text may be shown to the person.
 
-    ``reason`` says why: the ``token`` is unknown or was used, its time has ``expired``, or the bank refused the ``login``.
+    ``reason`` says why: the ``token`` is unknown or was used, its time has ``expired``, or the bank refused the
+    ``login``.
     """
 
     def __init__(self, message: str, reason: WidgetReason = "token") -> None:
