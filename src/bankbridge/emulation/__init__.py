@@ -15,18 +15,12 @@ from bankbridge.emulation.emulator import (
 )
 from bankbridge.emulation.faults import FAULTS, NEVER, Fault, FaultPlan, Strike, read_rates
 from bankbridge.emulation.idempotency import Answer, IdempotencyConflictError, IdempotencyKeys
-from bankbridge.emulation.sender import (
-    Delivery,
-    Endpoint,
-    Faults,
-    RetrySchedule,
-    Sending,
-    Sign,
-    WebhookSender,
-    sign_hmac_v1,
-)
+from bankbridge.emulation.sender import WebhookSender
+from bankbridge.emulation.sending import Delivery, Endpoint, RetrySchedule, Sending
 from bankbridge.emulation.server import LostResponse, PortInUseError, Server, ServerError
+from bankbridge.emulation.signing import Sign, sign_hmac_v1
 from bankbridge.emulation.switches import Switch, read_switches, switch_table
+from bankbridge.emulation.webhook_faults import Faults, link_rates, webhook_faults
 from bankbridge.emulation.words import PERSON_ACTS, WEBHOOK_MODES, Script, UnknownWordError, check_word
 
 __all__ = [
@@ -64,8 +58,10 @@ __all__ = [
     "WidgetSession",
     "check_word",
     "control_routes",
+    "link_rates",
     "read_rates",
     "read_switches",
     "sign_hmac_v1",
     "switch_table",
+    "webhook_faults",
 ]

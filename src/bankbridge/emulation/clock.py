@@ -5,7 +5,7 @@ import contextlib
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -89,6 +89,15 @@ class Clock:
     async def sleep(self, delta: timedelta) -> None:
         """Return once ``delta`` of virtual time has passed."""
         await self.sleep_until(self.now() + delta)
+
+    async def wait(self, what: asyncio.Future[Any], until: datetime) -> bool:
+        """Whether ``what`` is done by the virtual time ``until``; return at the earlier of the two."""
+        deadline = asyncio.ensure_future(self.sleep_until(until))
+        try:
+            await asyncio.wait((what, deadline), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            deadline.cancel()
+        return what.done()
 
     def _now(self) -> datetime:
         return self._base + timedelta(seconds=(time.monotonic() - self._started) * self._speed)
