@@ -129,6 +129,16 @@ class Emulator(Protocol):
         """
         ...
 
+    def add_endpoint(
+        self, url: str, *, events: Sequence[str] | None = None, secret: str | None = None
+    ) -> str:
+        """Register a webhook endpoint, as an application does by a request; what its deliveries are signed with.
+
+        ``events`` are the types that are sent there (default: all). Without a ``secret`` one is made up. Raises
+        `UnknownWordError` for a type that the provider does not have.
+        """
+        ...
+
     def widget(self, token: str) -> WidgetSession:
         """What the widget shows for a token. Raises `WidgetError`."""
         ...

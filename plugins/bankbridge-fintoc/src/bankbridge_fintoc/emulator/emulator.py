@@ -33,9 +33,10 @@ from bankbridge.emulation import (
 )
 from bankbridge_fintoc.emulator import bank, control, seeds, truth
 from bankbridge_fintoc.emulator.app import Desk, api_routes, wrong_address
+from bankbridge_fintoc.emulator.events import EVENT_TYPES
 from bankbridge_fintoc.emulator.switches import SWITCHES
 from bankbridge_fintoc.emulator.timings import Timings
-from bankbridge_fintoc.emulator.world import Ids, Link, World
+from bankbridge_fintoc.emulator.world import Ids, Link, WebhookEndpoint, World
 
 SIGNATURE_HEADER: Final = "Fintoc-Signature"
 """https://docs.fintoc.com/guides/resources/webhooks-walkthrough/webhooks-validating"""
@@ -182,6 +183,28 @@ class FintocEmulator:
     def settle(self, timeout: timedelta = PATIENCE) -> None:
         """Return when nothing more can happen until the clock moves or somebody asks for something."""
         self._background.settle(self._sender.is_quiet, timeout)
+
+    def add_endpoint(
+        self, url: str, *, events: Sequence[str] | None = None, secret: str | None = None
+    ) -> str:
+        """Register a webhook endpoint; its secret."""
+        for event_type in events or ():
+            check_word("event type", event_type, EVENT_TYPES)
+
+        def add(world: World, now: datetime) -> str:
+            endpoint = WebhookEndpoint(
+                id=world.ids.new("we_"),
+                url=url,
+                name=None,
+                description=None,
+                enabled_events=tuple(events or EVENT_TYPES),
+                created_at=now,
+                secret=secret or world.ids.new("whsec_test_", 32),
+            )
+            world.endpoints[endpoint.id] = endpoint
+            return endpoint.secret
+
+        return self._change(add)
 
     def person(self, link_id: str, act: str) -> None:
         """Act (one of `PERSON_ACTS`) at the widget of the prompt that is open on a link.

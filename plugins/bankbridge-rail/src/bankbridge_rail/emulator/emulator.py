@@ -19,6 +19,7 @@ from bankbridge.emulation import (
     Background,
     Clock,
     EmulatedLink,
+    Endpoint,
     FaultPlan,
     Script,
     UnknownLinkError,
@@ -34,7 +35,7 @@ from bankbridge.emulation import (
 from bankbridge_rail.emulator import bodies
 from bankbridge_rail.emulator.answers import outside_the_api
 from bankbridge_rail.emulator.bank import WORDS, Bank
-from bankbridge_rail.emulator.events import Events
+from bankbridge_rail.emulator.events import EVENT_TYPES, Events
 from bankbridge_rail.emulator.routes import delete_link, rail_routes
 from bankbridge_rail.emulator.switches import SWITCHES
 from bankbridge_rail.emulator.truth import tell_truth
@@ -154,6 +155,25 @@ class RailEmulator:
             )
         )
         return EmulatedLink(link_id=link.id, account_ids=tuple(link.accounts))
+
+    def add_endpoint(
+        self, url: str, *, events: Sequence[str] | None = None, secret: str | None = None
+    ) -> str:
+        """Register a webhook endpoint; its secret."""
+        for event_type in events or ():
+            check_word("event type", event_type, EVENT_TYPES)
+
+        def add() -> str:
+            endpoint = Endpoint(
+                id=self._world.new_id("we"),
+                url=url,
+                secret=secret or f"whsec_{self._world.new_hex('whsec', 32)}",
+                enabled_events=frozenset(events or EVENT_TYPES),
+            )
+            self._world.endpoints[endpoint.id] = endpoint
+            return endpoint.secret
+
+        return self._background.call(add)
 
     def person(self, link_id: str, act: str) -> None:
         """Type the right or a wrong code, or close the widget: then the prompt stays until its deadline."""
