@@ -193,6 +193,8 @@ class Emulator(Protocol):
 
 def control_routes(emulator: Emulator) -> list[BaseRoute]:
     """The routes under ``/__emulator/`` of any emulator."""
+    # The widget is written against the face above, so only now.
+    from bankbridge.emulation.widget import widget_routes  # noqa: PLC0415
 
     async def add_link(request: Request) -> Response:
         link = emulator.add_link(**_link_arguments(await _object(request)))
@@ -214,6 +216,7 @@ def control_routes(emulator: Emulator) -> list[BaseRoute]:
         Route("/__emulator/links/{link_id}/person", _answering(person), methods=["POST"]),
         Route("/__emulator/truth", _answering(truth), methods=["GET"]),
         Route("/__emulator/clock/advance", _answering(advance), methods=["POST"]),
+        *widget_routes(emulator),
     ]
 
 
