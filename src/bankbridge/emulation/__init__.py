@@ -14,6 +14,7 @@ from bankbridge.emulation.emulator import (
     control_routes,
 )
 from bankbridge.emulation.faults import FAULTS, NEVER, Fault, FaultPlan, Strike, read_rates
+from bankbridge.emulation.http_faults import Envelope, FaultyHttp, RatesOf
 from bankbridge.emulation.idempotency import Answer, IdempotencyConflictError, IdempotencyKeys
 from bankbridge.emulation.sender import WebhookSender
 from bankbridge.emulation.sending import Delivery, Endpoint, RetrySchedule, Sending
@@ -36,13 +37,16 @@ __all__ = [
     "EmulatedLink",
     "Emulator",
     "Endpoint",
+    "Envelope",
     "Fault",
     "FaultPlan",
     "Faults",
+    "FaultyHttp",
     "IdempotencyConflictError",
     "IdempotencyKeys",
     "LostResponse",
     "PortInUseError",
+    "RatesOf",
     "RetrySchedule",
     "Script",
     "Sending",
