@@ -128,7 +128,7 @@ def _read(kind: type[T], given: object, path: str, problems: list[str]) -> T:
 
 def _parts(value: object) -> Sequence[object]:
     if not isinstance(value, dict) or not value:
-        return (value,)
+        return (cast(object, value),)
     return [{key: inner} for key, inner in cast(dict[str, object], value).items()]
 
 

@@ -10,7 +10,7 @@ from bankbridge.emulate.checking import problems_of
 from bankbridge.emulate.known import kind_of, make
 from bankbridge.emulate.scenario import ProviderPlan, Scenario
 from bankbridge.emulate.served import MadeEndpoint, ServedEmulator
-from bankbridge.emulation import Clock, EmulatedLink, Emulator, Server
+from bankbridge.emulation import Clock, EmulatedLink, Emulator, PortInUseError, Server
 from bankbridge.words.errors import ConfigurationError
 
 
@@ -72,7 +72,10 @@ def emulated(
         for name, one in furnish(scenario, time).items():
             port = scenario.providers[name].port
             server = Server(one.emulator.app, host=host, port=kind_of(name).port if port is None else port)
-            url = stack.enter_context(server).url
+            try:
+                url = stack.enter_context(server).url
+            except PortInUseError as error:
+                raise PortInUseError(f"{name}: {error}") from error
             served[name] = ServedEmulator(
                 emulator=one.emulator, url=url, links=one.links, endpoints=one.endpoints
             )

@@ -19,6 +19,8 @@ def kind() -> EmulatorKind:
         timings=Timings,
         port=PORT,
         example=Template(
-            "curl $url/v1/refresh_intents -H 'Authorization: $key' --json '{\"link_token\": \"$link_token\"}'"
+            "curl $url/v1/refresh_intents \\\n"
+            "  -H 'Authorization: $key' \\\n"
+            '  --json \'{"link_token": "$link_token"}\''
         ),
     )

@@ -19,6 +19,8 @@ def kind() -> EmulatorKind:
         timings=Timings,
         port=PORT,
         example=Template(
-            "curl $url/v1/refresh_intents -H 'Authorization: Bearer $key' --json '{\"link_id\": \"$link_id\"}'"
+            "curl $url/v1/refresh_intents \\\n"
+            "  -H 'Authorization: Bearer $key' \\\n"
+            '  --json \'{"link_id": "$link_id"}\''
         ),
     )
