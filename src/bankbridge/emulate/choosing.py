@@ -45,9 +45,9 @@ def wished(wish: Wish, base: Scenario = EMPTY) -> Scenario:
     if not plans:
         raise ConfigurationError(problems or ["no emulator is installed: pip install 'bankbridge[emulator]'"])
     for text in wish.switches:
-        _gather(problems, f"--switch {text}: ", partial(_turn, plans, text))
+        _gather(problems, f"switch {text}: ", partial(_turn, plans, text))
     for text in wish.faults:
-        _gather(problems, f"--fault {text}: ", partial(_allow, plans, text))
+        _gather(problems, f"fault {text}: ", partial(_allow, plans, text))
     own = {"seed": wish.seed, "speed": wish.speed, "start": wish.start}
     given = {name: value for name, value in own.items() if value is not None}
     scenario = base
@@ -55,7 +55,7 @@ def wished(wish: Wish, base: Scenario = EMPTY) -> Scenario:
         read = configure(Scenario, given)
         scenario = attrs.evolve(base, **{name: getattr(read, name) for name in given})
     except ConfigurationError as error:
-        problems += (f"--{problem}" for problem in error.problems)
+        problems += error.problems
     if problems:
         raise ConfigurationError(problems)
     return attrs.evolve(scenario, providers=plans)

@@ -127,9 +127,7 @@ def _read(kind: type[T], given: object, path: str, problems: list[str]) -> T:
 
 
 def _parts(value: object) -> Sequence[object]:
-    if not isinstance(value, dict) or not value:
-        return (cast(object, value),)
-    return [{key: inner} for key, inner in cast(dict[str, object], value).items()]
+    return [{key: inner} for key, inner in (_if_table(value) or {}).items()] or (value,)
 
 
 def _endpoints(given: Sequence[object], path: str, problems: list[str]) -> Iterator[EndpointPlan]:
@@ -142,10 +140,14 @@ def _endpoints(given: Sequence[object], path: str, problems: list[str]) -> Itera
 
 
 def _table(value: object, path: str, problems: list[str]) -> Mapping[str, Any]:
-    if isinstance(value, dict):
-        return cast(dict[str, Any], value)
-    problems.append(f"{path}: must be a table")
-    return {}
+    table = _if_table(value)
+    if table is None:
+        problems.append(f"{path}: must be a table")
+    return table or {}
+
+
+def _if_table(value: object) -> Mapping[str, Any] | None:
+    return cast(dict[str, Any], value) if isinstance(value, dict) else None
 
 
 def _list(value: object, path: str, problems: list[str]) -> Sequence[object]:
