@@ -24,7 +24,7 @@
     Object.assign(frame.style, {
       display: "block", boxSizing: "border-box", width: "min(100%, 28rem)", height: "min(100%, 46rem)",
       margin: "0 auto", position: "relative", top: "50%", transform: "translateY(-50%)",
-      border: "0", borderRadius: "0.75rem", background: "#fff",
+      border: "0", borderRadius: "0.75rem", background: "Canvas", colorScheme: "light dark",
     });
     frame.title = "Widget";
     dialog.append(frame);
