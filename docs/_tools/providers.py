@@ -55,7 +55,7 @@ _OTHERS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     ),
     "first_poll": ("first read after (with the default policy)", duration),
     "longest_poll": ("longest wait between reads (with the default policy)", duration),
-    "poll_floor": ("by schedule read at most every", duration),
+    "poll_floor": ("read at most every", duration),
     "event_types": ("event types to subscribe to", lambda value: str(len(value))),
 }
 

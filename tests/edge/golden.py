@@ -89,6 +89,7 @@ _SECOND_ATTEMPT: Final = Attempt(
         ),
     ),
     prompts=(_PROMPT,),
+    looked_at=_at(7),
     read_at=_at(8),
 )
 

@@ -100,6 +100,7 @@ attempts = every_field(
     failure=maybe(failures),
     unclear=counts,
     reads=counts,
+    looked_at=maybe(moments),
     read_at=maybe(moments),
 )
 intents = every_field(

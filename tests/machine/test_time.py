@@ -189,6 +189,28 @@ def test_polls_grow_from_the_first_to_the_longest():
     assert waited == [30, 60, 120, 240, 300, 300]
 
 
+def test_a_hint_asks_for_no_read_sooner_than_the_provider_allows():
+    running = tell(wish(), started(A, B), reported(A), policy=EVERY)
+    looked = wake(running, minute=1.5, policy=EVERY)
+    assert looked.effects == READ
+    read = tell(looked.intent, ReadFinished(), policy=EVERY, minute=1.5)
+    soon = advance(read, reported(B), now=at(1.55), policy=EVERY)
+    assert soon.effects == ()
+    assert soon.intent.wake is not None
+    assert soon.intent.wake.at == at(1.5) + EVERY.timing.poll_floor
+    assert advance(read, reported(B), now=at(1.6), policy=EVERY).effects == READ
+
+
+def test_no_other_wake_up_presses_a_read_either():
+    running = tell(wish(), started(), offered(minute=0.5, until=10.5))
+    looked = wake(running, minute=10.99)
+    assert looked.effects == READ
+    assert looked.intent.wake is not None
+    assert looked.intent.wake.at == at(10.99) + ONE_WORD.timing.poll_floor, (
+        "not at the prompt's end, half a second later"
+    )
+
+
 def test_a_read_that_is_told_to_wait_waits():
     told = ReadFinished(failure=attrs.evolve(AGAIN, not_before=at(4)))
     intent = tell(wish(), started(), told, minute=1)

@@ -132,6 +132,8 @@ class Attempt:
     unclear: int = 0
     """How often the create had no clear answer."""
     reads: int = 0
+    looked_at: datetime | None = None
+    """When we last set out to read the provider's side."""
     read_at: datetime | None = None
     """When the provider's side is to be read next."""
 

@@ -268,7 +268,7 @@ def _created(connection: Connection, flow: Flow[Evidence], now: datetime) -> Job
 
 def _read(connection: Connection, flow: Flow[Evidence], now: datetime) -> Job[Evidence]:
     try:
-        evidence = yield from call(connection, flow)
+        evidence = yield from call(connection, flow, once=True)
     except (TransportError, PayloadError) as error:
         failure = Failure(reason=Reason.PROVIDER_ERROR, message=str(error), ours=True)
         return _evidence(ReadFinished(failure=failure), str(error))
