@@ -36,7 +36,8 @@ class Clock:
         self._started = time.monotonic()
         self._speed = speed
         self._lock = threading.Lock()
-        self._sleepers: set[_Sleeper] = set()
+        # In the order in which they lay down: who sleeps until the same moment wakes in that order, in every run.
+        self._sleepers: dict[_Sleeper, None] = {}
 
     @property
     def speed(self) -> float:
@@ -84,7 +85,7 @@ class Clock:
                 await self._wait(sleeper.woken, left)
         finally:
             with self._lock:
-                self._sleepers.discard(sleeper)
+                self._sleepers.pop(sleeper, None)
 
     async def sleep(self, delta: timedelta) -> None:
         """Return once ``delta`` of virtual time has passed."""
@@ -105,7 +106,7 @@ class Clock:
     def _time_left(self, sleeper: _Sleeper) -> timedelta:
         """Look at the time and lie down in one step, so that no `advance` falls in between."""
         with self._lock:
-            self._sleepers.add(sleeper)
+            self._sleepers[sleeper] = None
             return sleeper.at - self._now()
 
     async def _wait(self, woken: asyncio.Event, left: timedelta) -> None:
