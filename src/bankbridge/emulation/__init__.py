@@ -5,13 +5,13 @@ Needs the extra ``bankbridge[emulator]``. A plugin's emulator shows the face `Em
 
 from bankbridge.emulation.background import PATIENCE, Background
 from bankbridge.emulation.clock import Clock
+from bankbridge.emulation.control import Act, control, control_routes
 from bankbridge.emulation.emulator import (
     EmulatedLink,
     Emulator,
     UnknownLinkError,
     WidgetError,
     WidgetSession,
-    control_routes,
 )
 from bankbridge.emulation.faults import FAULTS, NEVER, Fault, FaultPlan, Strike, read_rates
 from bankbridge.emulation.http_faults import Envelope, FaultyHttp, RatesOf
@@ -30,6 +30,7 @@ __all__ = [
     "PATIENCE",
     "PERSON_ACTS",
     "WEBHOOK_MODES",
+    "Act",
     "Answer",
     "Background",
     "Clock",
@@ -61,6 +62,7 @@ __all__ = [
     "WidgetError",
     "WidgetSession",
     "check_word",
+    "control",
     "control_routes",
     "link_rates",
     "read_rates",

@@ -83,7 +83,7 @@ class FintocEmulator:
         )
         elsewhere = wrong_address(desk)
         self._app = Starlette(
-            routes=[*api_routes(desk), *control_routes(self), *control.more_control_routes(self._change)],
+            routes=[*api_routes(desk), *control_routes(self, control.more_control_routes(self._change))],
             exception_handlers={404: elsewhere, 405: elsewhere},
             lifespan=self._lifespan,
         )

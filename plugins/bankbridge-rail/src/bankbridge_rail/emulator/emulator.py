@@ -49,6 +49,8 @@ from bankbridge_rail.emulator.world import (
     new_account,
 )
 
+MOST_ACCOUNTS: Final = 50
+
 SIGNATURE_HEADER: Final = "Rail-Signature"
 """https://docs.rail.cl/guides/webhooks"""
 
@@ -87,6 +89,11 @@ class RailEmulator:
     def provider(self) -> str:
         """``rail``."""
         return "rail"
+
+    @property
+    def switches(self) -> Mapping[str, str]:
+        """Every switch of `SWITCHES` with its value."""
+        return self._world.switches
 
     @property
     def clock(self) -> Clock:
@@ -141,8 +148,8 @@ class RailEmulator:
         if name is not None and not _NAME.fullmatch(name):
             raise ValueError(f"name is {name!r}: give up to 64 letters, digits, underscores and hyphens")
         rates = read_rates(faults)
-        if accounts < 1:
-            raise ValueError(f"accounts is {accounts}: a link has at least one")
+        if not 1 <= accounts <= MOST_ACCOUNTS:
+            raise ValueError(f"accounts is {accounts}: give 1 to {MOST_ACCOUNTS}")
         link = self._background.call(
             lambda: self._add_link(
                 accounts,
