@@ -4,9 +4,9 @@ from string import Template
 from typing import Final
 
 from bankbridge.emulation.kind import EmulatorKind
-from bankbridge_rail.emulator.bank import WORDS
 from bankbridge_rail.emulator.switches import SWITCHES
-from bankbridge_rail.emulator.world import Timings
+from bankbridge_rail.emulator.timings import Timings
+from bankbridge_rail.emulator.words import WORDS
 
 PORT: Final = 8101
 
