@@ -1,5 +1,6 @@
 """What emulators can be told, listed for a person and as data."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
@@ -100,9 +101,12 @@ def _heading(console: Console, text: str) -> None:
 def _show_switch(console: Console, switch: Switch) -> None:
     console.print(Text(f"  {switch.name}", style="cyan"))
     values = ", ".join(f"{value} (default)" if value == switch.default else value for value in switch.values)
-    console.print(Padding(Text(values), (0, 0, 0, 6)))
-    console.print(Padding(Text(switch.says, style="dim"), (0, 0, 0, 6)))
-    console.print(Text(f"      {switch.source}", style="dim"), soft_wrap=True)
+    for paragraph, style in ((values, ""), (switch.says, "dim"), (switch.source, "dim")):
+        # Not Rich's own wrapping, which breaks an address that is longer than a line.
+        for line in textwrap.wrap(
+            paragraph, console.width - 6, break_long_words=False, break_on_hyphens=False
+        ):
+            console.print(Text(f"      {line}", style=style), soft_wrap=True)
     console.print()
 
 
@@ -112,4 +116,4 @@ def _show_pairs(console: Console, pairs: Mapping[str, str]) -> None:
     table.add_column()
     for name, says in pairs.items():
         table.add_row(Text(name), Text(says))
-    console.print(Padding(table, (0, 0, 1, 2)))
+    console.print(Padding(table, (0, 0, 1, 2), expand=False))

@@ -21,7 +21,7 @@ def show_start(console: Console, scenario: Scenario, served: Mapping[str, Served
     """Where each provider is, what opens it, and how to go on."""
     for name, one in served.items():
         console.print(Text.assemble((title_of(name), "bold"), " at ", (one.url, "bold cyan")), soft_wrap=True)
-        console.print(Padding(_facts(one), (0, 0, 0, 2)))
+        console.print(Padding(_facts(one), (0, 0, 0, 2), expand=False))
         for line in _example(name, one):
             console.print(Text(f"  {line}"), soft_wrap=True)
         console.print()
