@@ -45,6 +45,6 @@ def _fixtures(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 (a module)
     try:
         from bankbridge.emulate import fixtures  # noqa: PLC0415 (it needs the extra)
     except ImportError as error:
-        problem = f"{request.fixturename} needs {error.name}: pip install 'bankbridge[emulator]'"
+        problem = f"the emulators need {error.name}: pip install 'bankbridge[emulator]'"
         raise pytest.fail.Exception(problem, pytrace=False) from None
     return fixtures
