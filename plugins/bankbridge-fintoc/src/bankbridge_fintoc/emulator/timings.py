@@ -18,6 +18,20 @@ class Timings:
     running_since: timedelta = timedelta(seconds=20)
     """How long ago somebody else started the intent behind the script word `already_running`."""
     mfa_token_life: timedelta = timedelta(minutes=10)
-    """How long a widget token can be used. Undocumented."""
-    narrow_window: timedelta = timedelta(days=7)
-    """Up to this width of `since`..`until`, pages are stable even where the switch `paging` is unstable."""
+    """How long the widget token of a refresh intent can be used. Undocumented."""
+    link_intent_life: timedelta = timedelta(minutes=30)
+    """How long the widget token of a link intent can be used. Undocumented."""
+    exchange_token_life: timedelta = timedelta(minutes=30)
+    """How long an exchange token can be used; as in the published example of a link intent."""
+    background_every: timedelta = timedelta(hours=4)
+    """From one of Fintoc's own refreshes of an account to the next; as in the published example of an account."""
+    background_every_usd: timedelta = timedelta(hours=24)
+    """The same for accounts in US dollars."""
+    settling: timedelta = timedelta(hours=12)
+    """How long a movement is `processing`: the first refresh after it finds it confirmed or reversed."""
+    late_rows: timedelta = timedelta(minutes=3)
+    """How long after a success the fault `late_rows` hides the movements that it brought."""
+    key_life: timedelta = timedelta(hours=24)
+    """How long an idempotency key is remembered."""
+    intent_retention: timedelta = timedelta(days=30)
+    """For how long an intent can be read where the switch `intent_retention` is `limited`."""
