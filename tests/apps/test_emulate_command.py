@@ -250,7 +250,7 @@ def test_every_switch_is_listed_with_its_values_and_source():
 def test_the_switches_of_one_provider():
     result = invoke("rail", "--list-switches")
     assert "Rail: what its documentation leaves open" in result.stdout
-    assert "Fintoc" not in result.stdout
+    assert "Fintoc: what" not in result.stdout
 
 
 def test_every_fault_is_listed():

@@ -185,6 +185,10 @@ def problems_of(document):
             {"rail": {"webhooks": [{"url": "http://[x"}]}},
             "rail.webhooks[0].url: must be an http or https URL",
         ),
+        (
+            {"rail": {"webhooks": [{"url": "http://127.0.0.1/", "mode": "liv"}]}},
+            "rail.webhooks[0].mode: unknown mode 'liv': did you mean 'live'?",
+        ),
         ({"rail": {"port": 8102}, "fintoc": {}}, "fintoc.port: 8102 is the port of rail"),
         # What only the emulator knows.
         (

@@ -46,6 +46,8 @@ def _of_provider(plan: ProviderPlan, kind: EmulatorKind, path: str) -> Iterator[
         )
     for index, link in enumerate(plan.links):
         yield from _of_link(link, kind, f"{path}.links[{index}]")
+    for index, endpoint in enumerate(plan.webhooks):
+        yield from _found(f"{path}.webhooks[{index}].mode", partial(check_word, "mode", endpoint.mode, MODES))
 
 
 def _of_link(link: LinkPlan, kind: EmulatorKind, path: str) -> Iterator[str]:

@@ -67,6 +67,8 @@ class EndpointPlan:
     """Where events are posted to."""
     events: tuple[str, ...] | None = None
     """The types of event that are sent there; without it, all."""
+    mode: str = "test"
+    """`test` or `live`: the links of which mode it is told of."""
     secret: str | None = attrs.field(default=None, repr=False)
     """What deliveries are signed with; without it, a secret that follows from the seed."""
 

@@ -50,7 +50,7 @@ def _furnish(name: str, plan: ProviderPlan, seed: int, clock: Clock, problems: l
     endpoints: list[MadeEndpoint] = []
     for index, endpoint in enumerate(plan.webhooks):
         try:
-            secret = emulator.add_endpoint(endpoint.url, events=endpoint.events, secret=endpoint.secret)
+            secret = emulator.add_endpoint(**attrs.asdict(endpoint))
             endpoints.append(MadeEndpoint(url=endpoint.url, secret=secret))
         except ValueError as error:
             problems.append(f"{name}.webhooks[{index}]: {error}")

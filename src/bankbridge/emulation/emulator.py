@@ -118,12 +118,17 @@ class Emulator(Protocol):
         ...
 
     def add_endpoint(
-        self, url: str, *, events: Sequence[str] | None = None, secret: str | None = None
+        self,
+        url: str,
+        *,
+        events: Sequence[str] | None = None,
+        secret: str | None = None,
+        mode: str = "test",
     ) -> str:
         """Register a webhook endpoint, as an application does by a request; what its deliveries are signed with.
 
-        ``events`` are the types that are sent there (default: all). Without a ``secret`` one is made up. Raises
-        `UnknownWordError` for a type that the provider does not have.
+        ``events`` are the types that are sent there (default: all), from links of that ``mode``. Without a ``secret``
+        one is made up. Raises `UnknownWordError` for a type that the provider does not have, or a mode that is none.
         """
         ...
 
