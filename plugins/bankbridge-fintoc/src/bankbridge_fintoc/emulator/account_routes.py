@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from bankbridge_fintoc.emulator import render, rows
+from bankbridge_fintoc.emulator import render_links, rows
 from bankbridge_fintoc.emulator.answers import Answered, Route
 from bankbridge_fintoc.emulator.asking import Ask
 from bankbridge_fintoc.emulator.errors import missing, refusal
@@ -18,13 +18,13 @@ from bankbridge_fintoc.emulator.world import World
 def list_accounts(world: World, ask: Ask) -> Answered:
     """The accounts of the link that the token opens."""
     link = readable_link(world, ask)
-    return page_of(ask, link.accounts, lambda one: render.account(ask.look, one, link))
+    return page_of(ask, link.accounts, lambda one: render_links.account(ask.look, one, link))
 
 
 def get_account(world: World, ask: Ask) -> Answered:
     """One account of the link that the token opens."""
     link = readable_link(world, ask)
-    return Answered(status=200, body=render.account(ask.look, _account(world, link, ask), link))
+    return Answered(status=200, body=render_links.account(ask.look, _account(world, link, ask), link))
 
 
 def list_movements(world: World, ask: Ask) -> Answered:
@@ -33,7 +33,7 @@ def list_movements(world: World, ask: Ask) -> Answered:
     account = _account(world, link, ask)
     found = _movements(world, account, ask)
     unstable = _is_unstable(world, link, account)
-    return page_of(ask, found, lambda row: render.movement(ask.look, row, link), unstable=unstable)
+    return page_of(ask, found, lambda row: render_links.movement(ask.look, row, link), unstable=unstable)
 
 
 def list_movements_of_link(world: World, ask: Ask) -> Answered:
@@ -43,7 +43,7 @@ def list_movements_of_link(world: World, ask: Ask) -> Answered:
     link = readable_link(world, ask)
     found = [row for account in link.accounts for row in _movements(world, account, ask)]
     found.sort(key=lambda row: row.post_date, reverse=True)
-    return page_of(ask, found, lambda row: render.movement(ask.look, row, link))
+    return page_of(ask, found, lambda row: render_links.movement(ask.look, row, link))
 
 
 def get_movement(world: World, ask: Ask) -> Answered:
@@ -52,7 +52,7 @@ def get_movement(world: World, ask: Ask) -> Answered:
     movement_id = ask.parts["movement_id"]
     for row in rows.readable(world, _account(world, link, ask), ask.now):
         if row.id == movement_id:
-            return Answered(status=200, body=render.movement(ask.look, row, link))
+            return Answered(status=200, body=render_links.movement(ask.look, row, link))
     raise missing("movement", movement_id, "mov_")
 
 

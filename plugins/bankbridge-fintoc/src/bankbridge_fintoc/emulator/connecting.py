@@ -12,6 +12,7 @@ import attrs
 from bankbridge.emulation import Script, UnknownLinkError, WidgetError, WidgetSession
 from bankbridge_fintoc.emulator import background, events, refreshing, seeds
 from bankbridge_fintoc.emulator.bank import ENDINGS, WORDS, WRONG_CODE
+from bankbridge_fintoc.emulator.limits import CONNECTIONS
 from bankbridge_fintoc.emulator.objects import Link, LinkIntent
 from bankbridge_fintoc.emulator.world import World, prompt_is_alive
 
@@ -79,6 +80,7 @@ def connect(
         raise WidgetError("this token is for a code, not to connect a bank")
     if person.institution not in seeds.INSTITUTIONS:
         raise WidgetError("the institution is not on offer: choose another", "login")
+    _count(world, now)
     # Before the login: a person may try again with the same token.
     connection = None if token in public_keys else _open_connection(world, token, now)
     if person.password in REFUSED:
@@ -136,6 +138,13 @@ def _open_connection(world: World, token: str, now: datetime) -> LinkIntent:
     if now >= connection.widget_expires_at:
         raise WidgetError("the widget token has expired: create a link intent for a new one", "expired")
     return connection
+
+
+def _count(world: World, now: datetime) -> None:
+    """Let one more person in; only one of the documents knows a limit for them."""
+    is_limited = world.chose("rate_limit", "100_per_second")
+    if is_limited and not world.limiter.lets_through(CONNECTIONS, "widget", now):
+        raise WidgetError("too many people connect at the moment: try again later", "login")
 
 
 def _offer_exchange(world: World, connection: LinkIntent, now: datetime) -> None:

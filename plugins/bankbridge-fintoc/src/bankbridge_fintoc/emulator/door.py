@@ -12,7 +12,7 @@ import attrs
 from starlette.requests import Request
 
 from bankbridge_fintoc.emulator.errors import refusal
-from bankbridge_fintoc.emulator.limits import PROFILES, Limiter
+from bankbridge_fintoc.emulator.limits import PROFILES
 from bankbridge_fintoc.emulator.world import LATEST, MODES, VERSIONS, World
 
 KEY_KINDS: Final[Mapping[str, str]] = MappingProxyType({"secret": "sk", "publishable": "pk"})
@@ -42,12 +42,11 @@ class Visitor:
 
 @attrs.frozen(kw_only=True)
 class Door:
-    """The keys that open, and how many requests have come through."""
+    """The keys that open, and how many requests may come through."""
 
     world: World
     keys: Mapping[str, str] = attrs.field(repr=False)
     """As in `bankbridge.emulation.Emulator.keys`."""
-    limiter: Limiter = attrs.field(factory=Limiter)
 
     def let_in(self, request: Request) -> Visitor:
         """Who asks; raises `FintocApiError` where nothing is done for them."""
@@ -87,7 +86,7 @@ class Door:
             return
         address = request.client.host if request.client else ""
         who = address if limit.per == "address" else "organisation"
-        if not self.limiter.lets_through(limit, who, now):
+        if not self.world.limiter.lets_through(limit, who, now):
             # Neither a header tells when to come again, nor is one documented.
             raise refusal("rate_limit_exceeded", "Too many requests.")
 

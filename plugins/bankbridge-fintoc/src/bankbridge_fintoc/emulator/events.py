@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from bankbridge.emulation import NEVER, link_rates, webhook_faults
-from bankbridge_fintoc.emulator import render
+from bankbridge_fintoc.emulator import render, render_links
 from bankbridge_fintoc.emulator.objects import (
     Account,
     Intent,
@@ -62,7 +62,7 @@ def tell_modified(
     look = world.look()
     data: Json = {
         "account_id": account.id,
-        "movements_changed": [render.changed_movement(look, row) for row in changed],
+        "movements_changed": [render_links.changed_movement(look, row) for row in changed],
     }
     emit(world, link, MODIFIED, data, at)
 
@@ -93,12 +93,12 @@ def tell_end(world: World, link: Link, intent: Intent, at: datetime) -> None:
 
 def tell_credentials_changed(world: World, link: Link, at: datetime) -> None:
     """The person has to reconnect; the body carries the link's token, as the published example does."""
-    emit(world, link, CREDENTIALS_CHANGED, render.link_in_event(world.look(), link), at)
+    emit(world, link, CREDENTIALS_CHANGED, render_links.link_in_event(world.look(), link), at)
 
 
 def tell_created(world: World, link: Link, webhook_url: str | None, at: datetime) -> None:
     """A person has connected a bank. It goes to the widget's own address, and perhaps to endpoints."""
-    event = of_link(world, link, CREATED, render.link_in_event(world.look(), link), at)
+    event = of_link(world, link, CREATED, render_links.link_in_event(world.look(), link), at)
     if world.chose("link_created", "endpoints_too"):
         deliver_to_all(world, event, link_rates(link.webhooks, link.faults, is_outcome=False))
     if webhook_url is not None:

@@ -5,7 +5,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
-from bankbridge_fintoc.emulator import connecting, render
+from bankbridge_fintoc.emulator import connecting, render, render_links
 from bankbridge_fintoc.emulator.answers import Answered, Route, created
 from bankbridge_fintoc.emulator.asking import Ask
 from bankbridge_fintoc.emulator.errors import FintocApiError, missing, refusal
@@ -50,7 +50,7 @@ def exchange(world: World, ask: Ask) -> Answered:
     link = connecting.exchange(world, connection)
     if link is None:
         raise _bad_exchange_token()
-    return Answered(status=200, body=render.link(ask.look, link, accounts=True, token=True))
+    return Answered(status=200, body=render_links.link(ask.look, link, accounts=True, token=True))
 
 
 def list_links(world: World, ask: Ask) -> Answered:
@@ -58,7 +58,7 @@ def list_links(world: World, ask: Ask) -> Answered:
     status, links = ask.one_of("status", LINK_STATUSES), world.connected[ask.mode]
 
     def write(link: Link) -> Json:
-        return render.link(ask.look, link, accounts=False)
+        return render_links.link(ask.look, link, accounts=False)
 
     def take(start: int, stop: int) -> Iterable[Json]:
         return (write(link) for link in islice(reversed(links.values()), start, stop))
@@ -70,14 +70,14 @@ def list_links(world: World, ask: Ask) -> Answered:
 
 def get_link(world: World, ask: Ask) -> Answered:
     """The path takes the token, not the id."""
-    return Answered(status=200, body=render.link(ask.look, _by_token(world, ask), accounts=True))
+    return Answered(status=200, body=render_links.link(ask.look, _by_token(world, ask), accounts=True))
 
 
 def update_link(world: World, ask: Ask) -> Answered:
     """The path takes the token, and the body nothing but `active`."""
     link = _by_token(world, ask)
     link.active = ask.boolean("active", default=None)
-    return Answered(status=200, body=render.link(ask.look, link, accounts=False))
+    return Answered(status=200, body=render_links.link(ask.look, link, accounts=False))
 
 
 def delete_link(world: World, ask: Ask) -> Answered:

@@ -4,24 +4,18 @@ Each function takes the `Look` of things: the switches, and the version of the A
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from bankbridge_fintoc.emulator.objects import (
-    Account,
     Intent,
     Json,
-    Link,
     LinkIntent,
-    Movement,
     Report,
     WebhookEndpoint,
 )
 from bankbridge_fintoc.emulator.world import Look
-
-HOLDER: Final = MappingProxyType({"holder_id": "111111111", "holder_name": "Test Customer 1"})
-OTHER_HOLDER: Final = MappingProxyType({"holder_id": "222222222", "holder_name": "Test Company 2"})
 
 # The values that exist in each generation of the OpenAPI document; what is not in the set comes as null.
 PUBLIC_ERRORS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
@@ -58,92 +52,6 @@ def stamp_or_null(at: datetime | None) -> str | None:
     return None if at is None else stamp(at)
 
 
-def link(look: Look, item: Link, *, accounts: bool, token: bool = False) -> Json:
-    """A Link; lists leave its accounts out, and only the exchange and events show its token."""
-    embedded = [_embedded_account(look, one) for one in item.accounts] if accounts else None
-    is_unsaid = item.active or look.chose("inactive_status", "unchanged")
-    return _as_it_may_be(
-        look,
-        {
-            "id": item.id,
-            "object": "link",
-            "accounts": embedded,
-            "active": item.active,
-            "created_at": stamp(item.created_at),
-            "holder_id": HOLDER["holder_id"],
-            "holder_type": item.holder_type,
-            "institution": dict(item.institution),
-            "last_time_refreshed": stamp_or_null(item.last_refreshed_at),
-            "link_token": item.token if token else None,
-            "mode": item.mode,
-            "refresh_status": _link_refresh_status(look, item),
-            "status": item.status if is_unsaid else "inactive",
-            "username": item.username,
-        },
-    )
-
-
-def link_in_event(look: Look, item: Link) -> Json:
-    """A Link as events carry it: the published example has its token, and lacks some fields."""
-    whole = link(look, item, accounts=True, token=look.chose("event_link_token", "present"))
-    if look.chose("event_link", "whole"):
-        return whole
-    for name in ("active", "status", "refresh_status", "last_time_refreshed"):
-        del whole[name]
-    for one in whole["accounts"]:
-        one["refreshed_at"] = None
-    return whole
-
-
-def account(look: Look, item: Account, owner: Link) -> Json:
-    """An Account as its own endpoints give it."""
-    return _embedded_account(look, item) | {
-        "refreshed_at": stamp_or_null(item.refreshed_at),
-        "next_refresh": stamp_or_null(item.next_refresh),
-        "refresh_status": "refreshing" if _is_refreshing(owner, item) else "idle",
-        "removed_from_link": item.removed,
-    }
-
-
-def movement(look: Look, item: Movement, owner: Link) -> Json:
-    """A Movement; in test mode `transaction_date` is null, and nobody is at its other end."""
-    is_live = owner.mode == "live"
-    other = _other_end(owner) if is_live and item.type == "transfer" else None
-    row = {
-        "id": item.id,
-        "object": "movement",
-        "amount": item.amount,
-        "comment": None,
-        "currency": item.currency,
-        "description": item.description,
-        "pending": _is_pending(item),
-        "post_date": _day(look, item.post_date),
-        "recipient_account": other if item.amount < 0 else None,
-        "reference_id": item.reference_id,
-        "sender_account": other if item.amount >= 0 else None,
-        "status": _movement_status(look, item),
-        "transaction_date": f"{item.post_date.isoformat()}T11:31:12.000Z" if is_live else None,
-        "type": item.type,
-    }
-    if look.chose("movement_extras", "as_seen"):
-        row |= {"transfer_id": None, "document_number": item.reference_id}
-    return _as_it_may_be(look, row)
-
-
-def changed_movement(look: Look, item: Movement) -> Json:
-    """A row as the event `movements_modified` tells it: fewer fields, and dates without milliseconds."""
-    return {
-        "id": item.id,
-        "type": item.type,
-        "amount": item.amount,
-        "status": _movement_status(look, item),
-        "currency": item.currency,
-        "post_date": f"{item.post_date.isoformat()}T00:00:00Z",
-        "description": item.description,
-        "pending": _is_pending(item),
-    }
-
-
 def intent(look: Look, item: Intent) -> Json:
     """A refresh intent of a link."""
     written = {
@@ -162,11 +70,18 @@ def intent(look: Look, item: Intent) -> Json:
         del written["public_error"]
     if look.chose("link_new_movements", "absent"):
         del written["new_movements"]
-    return _as_it_may_be(look, written)
+    return as_it_may_be(look, written)
 
 
 def account_row(look: Look, item: Intent, report: Report) -> Json:
     """The part of one account as a refresh intent of its own."""
+    row = _row(look, item, report)
+    if look.chose("intent_public_error", "absent"):
+        del row["public_error"]
+    return row
+
+
+def _row(look: Look, item: Intent, report: Report) -> Json:
     return intent(look, item) | {
         "id": report.id,
         "refreshed_object": "account",
@@ -180,7 +95,7 @@ def account_row(look: Look, item: Intent, report: Report) -> Json:
 
 def outcome(look: Look, item: Intent, report: Report) -> Json:
     """What the event about one account carries: no id, neither of the intent nor of the link."""
-    data = account_row(look, item, report)
+    data = _row(look, item, report)
     del data["id"], data["requires_mfa"]
     if look.chose("event_public_error", "absent"):
         del data["public_error"]
@@ -192,7 +107,7 @@ def outcome(look: Look, item: Intent, report: Report) -> Json:
 def link_intent(look: Look, item: LinkIntent, *, is_new: bool) -> Json:
     """A link intent; only the answer to its creation shows the widget token."""
     shown = item.exchange_token if look.chose("link_intent_exchange_token", "present") else None
-    return _as_it_may_be(
+    return as_it_may_be(
         look,
         {
             "id": item.id,
@@ -213,7 +128,7 @@ def link_intent(look: Look, item: LinkIntent, *, is_new: bool) -> Json:
 def institution(look: Look, institution_id: str, name: str) -> Json:
     """An institution: https://docs.fintoc.com/api/main-resources/institutions/institutions-object."""
     products = [{"holder_type": kind, "name": "movements"} for kind in ("individual", "business")]
-    return _as_it_may_be(
+    return as_it_may_be(
         look,
         {
             "id": institution_id,
@@ -243,7 +158,7 @@ def webhook_endpoint(look: Look, item: WebhookEndpoint, *, secret: bool = False)
     }
     if not look.chose("endpoint_flag", "both"):
         del written["disabled" if look.chose("endpoint_flag", "status") else "status"]
-    return _as_it_may_be(look, written)
+    return as_it_may_be(look, written)
 
 
 def public_error(look: Look, value: str | None) -> str | None:
@@ -254,7 +169,7 @@ def public_error(look: Look, value: str | None) -> str | None:
     return value if value in PUBLIC_ERRORS[generation] else None
 
 
-def _as_it_may_be(look: Look, written: Json) -> Json:
+def as_it_may_be(look: Look, written: Json) -> Json:
     """What Fintoc may change without a new version: https://docs.fintoc.com/guides/home/changes.md."""
     if look.chose("compatible_changes", "none"):
         return written
@@ -263,41 +178,6 @@ def _as_it_may_be(look: Look, written: Json) -> Json:
             written[field] = new
     more: Json = {"undocumented": {"list": [1, None, "ñ"], "flag": True}}
     return {**more, **dict(reversed(written.items()))}
-
-
-def _embedded_account(look: Look, item: Account) -> Json:
-    return _as_it_may_be(
-        look,
-        {
-            "id": item.id,
-            "object": "account",
-            "balance": {"available": item.balance, "current": item.balance, "limit": item.limit},
-            "currency": item.currency,
-            "name": item.name,
-            "number": item.number,
-            "official_name": item.official_name,
-            "type": item.type,
-            **HOLDER,
-        },
-    )
-
-
-def _other_end(owner: Link) -> dict[str, Any]:
-    return {**OTHER_HOLDER, "institution": dict(owner.institution), "number": "0000000001"}
-
-
-def _day(look: Look, value: date) -> str:
-    """A date, which Fintoc writes as midnight UTC, with or without milliseconds."""
-    fraction = ".000" if look.chose("post_date", "milliseconds") else ""
-    return f"{value.isoformat()}T00:00:00{fraction}Z"
-
-
-def _is_pending(item: Movement) -> bool:
-    return item.type == "check" and item.status == "processing"
-
-
-def _movement_status(look: Look, item: Movement) -> str:
-    return look.switches["processing_word"] if item.status == "processing" else item.status
 
 
 def _unfinished(look: Look, item: Intent) -> str:
@@ -311,24 +191,3 @@ def _prompt(look: Look, item: Intent) -> Json | None:
     if item.widget_token is None or (is_answered and look.chose("answered_mfa", "null")):
         return None
     return {"widget_token": item.widget_token}
-
-
-def _is_refreshing(owner: Link, item: Account) -> bool:
-    return any(
-        report.account_id == item.id and report.status is None
-        for intent in owner.running.values()
-        if intent.started_at is not None
-        for report in intent.reports
-    )
-
-
-def _link_refresh_status(look: Look, item: Link) -> str:
-    """Documents show `refreshing`; `idle` and two more were seen by others."""
-    running = [one for one in item.running.values() if one.started_at is not None]
-    if look.chose("refresh_status_words", "two"):
-        return "refreshing" if running else "idle"
-    if any(report.status for one in running for report in one.reports):
-        return "partially_refreshing"
-    if running:
-        return "refreshing"
-    return "interrupted" if item.status == "login_required" else "idle"

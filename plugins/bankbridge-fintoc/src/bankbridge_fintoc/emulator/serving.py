@@ -14,9 +14,12 @@ from starlette.routing import BaseRoute
 
 from bankbridge.emulation import (
     Background,
+    Delivery,
     Emulator,
     FaultyHttp,
     IdempotencyKeys,
+    RetrySchedule,
+    Sending,
     Sign,
     WebhookSender,
     control_routes,
@@ -33,6 +36,10 @@ SIGNATURE_HEADER: Final = "Fintoc-Signature"
 # Only a failed authentication is not kept: https://docs.fintoc.com/reference/idempotent-requests.
 UNKEPT: Final = (401,)
 
+SCHEDULE: Final = RetrySchedule()
+"""3 s after the first try, then twice as long each, 17 times:
+https://docs.fintoc.com/guides/resources/webhooks-walkthrough/webhooks-creating-guide"""
+
 T = TypeVar("T")
 
 
@@ -43,8 +50,16 @@ class Service:
         self.world = world
         self.keys = make_keys(world)
         self.sender = WebhookSender(
-            clock=world.clock, sign=_sign(), resigns=world.chose("retry_signature", "fresh")
+            clock=world.clock,
+            sign=_sign(),
+            schedule=SCHEDULE,
+            resigns=world.chose("retry_signature", "fresh"),
         )
+        self._waiting: list[Sending] = []
+        """What an endpoint may be disabled for when its last retry was refused."""
+        self._watched = 0
+        if world.chose("auto_disable", "after_the_last_retry"):
+            world.look_after = self._disable_the_deaf
         self._background = Background()
         self._changed = asyncio.Event()
 
@@ -87,6 +102,18 @@ class Service:
     def settle(self, timeout: timedelta) -> None:
         """Return when nothing more can happen until the clock moves or somebody asks for something."""
         self._background.settle(self.sender.is_quiet, timeout)
+
+    def _disable_the_deaf(self) -> None:
+        """Disable every endpoint that has refused an event to the last. Undocumented: see the switch `auto_disable`."""
+        sendings = self.sender.sendings
+        self._waiting += sendings[self._watched :]
+        self._watched = len(sendings)
+        over = [one for one in self._waiting if _is_over(one)]
+        self._waiting = [one for one in self._waiting if not _is_over(one)]
+        for sending in over:
+            endpoint = self.world.endpoints.get(sending.endpoint.id)
+            if endpoint is not None and not any(_is_good(one) for one in sending.tries):
+                endpoint.disabled = True
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncGenerator[None]:
@@ -132,6 +159,14 @@ class Service:
             )
             for one in outbox
         ]
+
+
+def _is_over(sending: Sending) -> bool:
+    return any(one.attempt > SCHEDULE.retries or _is_good(one) for one in sending.tries)
+
+
+def _is_good(delivery: Delivery) -> bool:
+    return delivery.status is not None and 200 <= delivery.status < 300
 
 
 def _sign() -> Sign:

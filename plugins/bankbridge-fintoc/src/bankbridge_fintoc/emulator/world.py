@@ -11,6 +11,7 @@ import attrs
 
 from bankbridge.emulation import NEVER, Clock, FaultPlan, UnknownLinkError
 from bankbridge_fintoc.emulator.ids import Ids
+from bankbridge_fintoc.emulator.limits import Limiter
 from bankbridge_fintoc.emulator.objects import (
     Account,
     Intent,
@@ -81,6 +82,9 @@ class World:
         """By an event's id whose it is (a link's, an endpoint's that is tried), and the how manieth of theirs."""
         self.requests: Counter[str] = Counter()
         self.pinned_version: str | None = _pinned(switches)
+        self.limiter = Limiter()
+        self.look_after: Callable[[], None] = _nothing
+        """Done before what is due: what nobody tells of has to be looked for."""
         self._tokens: dict[str, Link] = {}
         self._prompts: dict[str, tuple[Link, Intent]] = {}
         self._connections: dict[str, LinkIntent] = {}
@@ -118,6 +122,7 @@ class World:
 
     def catch_up(self) -> datetime:
         """Do what is due, and return the instant up to which everything has been done."""
+        self.look_after()
         now = self.clock.now()
         while self._agenda and self._agenda[0][0] <= now:
             when, _, _, action = heapq.heappop(self._agenda)
@@ -195,6 +200,10 @@ class World:
         """Let a token be exchanged for the link that an attempt to connect brings."""
         connection.exchange_token, connection.exchange_expires_at = token, until
         self._connections[token] = connection
+
+
+def _nothing() -> None:
+    """There is nothing to look for."""
 
 
 def _pinned(switches: Mapping[str, str]) -> str | None:
