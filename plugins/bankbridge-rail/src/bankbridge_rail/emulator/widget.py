@@ -69,10 +69,13 @@ class Widget:
     def show(self, token: str) -> WidgetSession:
         """What the widget shows for a token. Raises `WidgetError`."""
         if token.startswith("ri_"):
-            _, intent, prompt = self._prompt(token)
+            link, _, prompt = self._prompt(token)
             self._stories.open_widget(prompt)
             return WidgetSession(
-                kind="code", institutions={}, link_id=intent.link_id, expires_at=prompt.expires_at
+                kind="code",
+                institutions={link.bank_id: BANKS[link.bank_id].name},
+                link_id=link.id,
+                expires_at=prompt.expires_at,
             )
         mode, found = self._widget_token(token)
         bank_ids = BANKS if (bank_id := self._bank_of(mode, found)) is None else (bank_id,)
@@ -93,7 +96,7 @@ class Widget:
         if institution != bank_id or institution not in BANKS:
             raise WidgetError(f"the bank {institution!r} is not on offer here")
         if password == REFUSED:
-            raise WidgetError("the bank refused the user name or the password: try again")
+            raise WidgetError("the bank refused the user name or the password: try again", "login")
         found.is_used = True
         return self._grant(mode, found, bank_id, username)
 
@@ -162,9 +165,10 @@ class Widget:
         raise WidgetError("there is no such widget token: ask for a new one")
 
     def _check_open(self, token: WidgetToken, now: datetime) -> None:
-        if token.is_used or now >= token.expires_at:
-            was = "used" if token.is_used else "made too long ago"
-            raise WidgetError(f"the widget token was {was}: ask for a new one")
+        if token.is_used:
+            raise WidgetError("the widget token was used: ask for a new one")
+        if now >= token.expires_at:
+            raise WidgetError("the widget token was made too long ago: ask for a new one", "expired")
 
     def _prompt(self, token: str) -> tuple[Link, Intent, Prompt]:
         """The open prompt that a token is for."""
@@ -172,7 +176,13 @@ class Widget:
         for mode in self._world.modes.values():
             intent = mode.intents.get(intent_id)
             if intent is not None and intent.prompt is not None and intent.prompt.token == token:
-                if intent.prompt.act is not None or intent.prompt.is_over:
-                    raise WidgetError("this code is not asked for any more: try again")
+                self._check_asked(intent.prompt)
                 return mode.links[intent.link_id], intent, intent.prompt
         raise WidgetError("there is no such widget token: ask for a new one")
+
+    def _check_asked(self, prompt: Prompt) -> None:
+        if prompt.act is None and not prompt.is_over:
+            return
+        if prompt.act is None and self._world.clock.now() >= prompt.expires_at:
+            raise WidgetError("the time for the code is over: try again", "expired")
+        raise WidgetError("this code is not asked for any more: try again")
