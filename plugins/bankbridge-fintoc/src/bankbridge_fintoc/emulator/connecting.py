@@ -56,10 +56,15 @@ def look(world: World, token: str, public_keys: Mapping[str, str], now: datetime
     """What the widget shows for a token, or for a public key in the older flow."""
     if (prompt := world.prompt(token)) is not None:
         link, intent = prompt
-        if intent.prompt != "open" or not prompt_is_alive(intent, now):
+        if intent.prompt != "open":
+            raise WidgetError("this code is not asked for any more: try again")
+        if not prompt_is_alive(intent, now):
             raise WidgetError("the time for the code is over: try again", "expired")
         return WidgetSession(
-            kind="code", institutions={}, link_id=link.id, expires_at=intent.prompt_expires_at
+            kind="code",
+            institutions={link.institution["id"]: link.institution["name"]},
+            link_id=link.id,
+            expires_at=intent.prompt_expires_at,
         )
     if token not in public_keys:
         _open_connection(world, token, now)
