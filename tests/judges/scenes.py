@@ -14,8 +14,8 @@ from bankbridge.emulation import Clock, Server
 from tests.judges.receiver import receiving
 
 WINDOW: Final = timedelta(days=20)
-WHOLE_FINTOC: Final = {"movements_path": "links_too"}
-"""Fintoc with the path that only its changelog knows."""
+WHOLE_FINTOC: Final = {"movements_path": "links_too", "rate_limit": "100_per_second"}
+"""Fintoc with the path that only its changelog knows, and with the limit of requests that its newest guide has."""
 STRICT_RAIL: Final = {"undocumented_routes": "absent", "rate_limit": "on"}
 """Nothing but what Rail documents, and its limit of requests, as an application meets it."""
 
@@ -37,13 +37,15 @@ def fintoc() -> Iterator[Scene]:
     fresh = emulator.add_link(accounts=2)
     refused = emulator.add_link(attempts=("rejects", "refused_confirmed"), accounts=2)
     mfa = emulator.add_link(attempts=("mfa",), accounts=2)
-    broken = emulator.add_link(attempts=("errors_500",), accounts=1)
+    broken = emulator.add_link(attempts=("errors_500", "bank_unavailable"), accounts=1)
     read = emulator.add_link(accounts=35, institution="cl_banco_itau")
     today = emulator.clock.now().date()
     with Server(emulator.app) as server, receiving("fintoc-signature") as receiver:
         brief = {
             "url": server.url,
-            "key": emulator.secret_key,
+            "key": emulator.keys["secret_test"],
+            "live_key": emulator.keys["secret_live"],
+            "public_key": emulator.keys["publishable_test"],
             "receiver": receiver,
             "token": str(read.link_token),
             "account": read.account_ids[0],
@@ -90,7 +92,7 @@ def rail() -> Iterator[Scene]:
     with Server(emulator.app) as server, receiving("rail-signature") as receiver:
         brief = {
             "url": server.url,
-            "key": emulator.secret_key,
+            "key": emulator.keys["secret_test"],
             "receiver": receiver,
             **{f"{name}_link": link_id for name, link_id in links.items()},
         }

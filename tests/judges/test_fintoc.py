@@ -28,6 +28,7 @@ ERRORS = {
     "too_soon": ("invalid_request_error", "rate_limit_exceeded"),
     "rejected": ("link_error", "rejected_refresh_intent"),
     "broken": ("api_error", "internal_server_error"),
+    "no_bank": ("institution_error", "unavailable_institution"),
 }
 
 

@@ -91,12 +91,21 @@ def test_fintoc_switches_off_and_deletes(fintoc):
 
 
 def test_fintoc_refuses_as_documented(fintoc):
-    assert codes(fintoc, "lost", "wrong_method", "no_json", "no_key") == [
+    refusals = ("lost", "wrong_method", "no_json", "no_key", "public_key", "bad_version", "too_many")
+    assert codes(fintoc, *refusals) == [
         (404, "invalid_url"),
         (405, "operation_not_allowed"),
         (400, "invalid_json"),
         (401, "invalid_api_key"),
+        (401, "invalid_api_key_mode"),
+        (403, "invalid_api_version"),
+        (429, "rate_limit_exceeded"),
     ]
+
+
+def test_fintoc_lets_in_by_either_form_of_the_key_and_keeps_its_modes_apart(fintoc):
+    assert fintoc["live_links"]["body"] == []
+    assert fintoc["bearer"]["total"] > 0
 
 
 def test_rail_connects_by_both_descriptions_of_the_widget_token(rail):
@@ -158,3 +167,4 @@ def test_rail_refuses(rail):
 
 def test_rail_answers_a_hundred_requests_a_minute(rail):
     assert [rail[name]["status"] for name in ("too_many", "later")] == [429, 200]
+    assert rail["too_many"]["retry_after"] >= 60

@@ -136,6 +136,7 @@ async function errors() {
     another_body: () => refreshIntents.create({ link_token, idempotency_key: 'first-fresh' }),
     rejected: () => refreshIntents.create({ link_token: brief.refused_token }),
     broken: () => refreshIntents.create({ link_token: brief.broken_token }),
+    no_bank: () => refreshIntents.create({ link_token: brief.broken_token }),
     unknown_intent: () => refreshIntents.get('ri_none', { link_token }),
     unknown_endpoint: () => webhookEndpoints.get('we_none'),
     bad_event: () => webhookEndpoints.create({ url: brief.receiver, enabled_events: ['link.none'] }),

@@ -140,6 +140,7 @@ def errors():
         "another_body": refused(create, link_token=token, idempotency_key="first-fresh"),
         "rejected": refused(create, link_token=BRIEF["refused_token"]),
         "broken": refused(create, link_token=BRIEF["broken_token"]),
+        "no_bank": refused(create, link_token=BRIEF["broken_token"]),
         "unknown_intent": refused(client.refresh_intents.get, "ri_none", link_token=token),
         "unknown_endpoint": refused(client.webhook_endpoints.get, "we_none"),
         "bad_event": refused(

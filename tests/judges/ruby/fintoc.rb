@@ -242,6 +242,7 @@ def creating
     another_body: -> { client.send_json(:post, 'refresh_intents', idempotency_key: 'first-fresh') },
     rejected: -> { create('refused') },
     broken: -> { create('broken') },
+    no_bank: -> { create('broken') },
     bad_event: -> { client.send_json(:post, 'webhook_endpoints', **hook) }
   }
 end

@@ -13,8 +13,9 @@ ask() { # ask NAME METHOD PATH [WORD...]: request, and leave the answer in $body
   status=$(curl -q -sS -X "$method" -H "Authorization: $authorization" "$@" \
     -D "$tmp/head" -o "$tmp/body" -w '%{http_code}' "$JUDGE_URL$path")
   body=$(cat "$tmp/body")
-  total=$(header x-total-count)
-  printf '%s"%s":{"status":%s,"total":%s,"body":%s}' "$separator" "$name" "$status" "${total:-null}" "${body:-null}"
+  total=$(header x-total-count) wait=$(header retry-after)
+  printf '%s"%s":{"status":%s,"total":%s,"retry_after":%s,"body":%s}' \
+    "$separator" "$name" "$status" "${total:-null}" "${wait:-null}" "${body:-null}"
   separator=,
 }
 

@@ -73,6 +73,16 @@ ask after GET "/v1/links/$link_token"
 ask lost GET /v1/nowhere
 ask wrong_method DELETE /v1/links
 ask no_json POST /v1/link_intents -H "$json" -d '{'
+ask bad_version GET /v1/links -H 'Fintoc-Version: 1999-01-01'
+curl -q -sS -H "Authorization: $authorization" -o "$tmp/body" "$JUDGE_URL/v1/links?request=[1-100]"
+ask too_many GET /v1/links
+advance 2
 authorization=
 ask no_key GET /v1/links
+authorization=$JUDGE_PUBLIC_KEY
+ask public_key GET /v1/links
+authorization=$JUDGE_LIVE_KEY
+ask live_links GET /v1/links
+authorization="Bearer $JUDGE_KEY"
+ask bearer GET /v1/links
 printf '}'
