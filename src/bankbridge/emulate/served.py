@@ -78,9 +78,14 @@ class ServedEmulator:
         """Act at the widget; see `bankbridge.emulation.Emulator.person`."""
         self.emulator.person(link_id, act)
 
-    def register_webhook(self, url: str, *, events: Sequence[str] | None = None, mode: str = "test") -> str:
-        """Send events (default: all types) of a mode's links to a URL from now on; what they are signed with."""
-        return self.emulator.add_endpoint(url, events=events, mode=mode)
+    def register_webhook(
+        self, url: str, *, events: Sequence[str] | None = None, secret: str | None = None, mode: str = "test"
+    ) -> str:
+        """Send events (default: all types) of a mode's links to a URL from now on; what they are signed with.
+
+        Without a ``secret`` one is made up. See `bankbridge.emulation.Emulator.add_endpoint`.
+        """
+        return self.emulator.add_endpoint(url, events=events, secret=secret, mode=mode)
 
     def truth(self) -> dict[str, Any]:
         """What really happened; see `bankbridge.emulation.Emulator.truth`."""

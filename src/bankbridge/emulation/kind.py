@@ -13,7 +13,8 @@ class EmulatorKind:
     """An emulator's switches, script words (with what each does) and timings (an attrs class of durations).
 
     ``port`` is where ``bankbridge emulate`` serves it unless told otherwise. ``example`` is a command line that
-    creates a refresh, with ``$url``, ``$key``, ``$link_id`` and ``$link_token`` to be filled in.
+    creates a refresh, with ``$url``, ``$key``, ``$link_id`` and ``$link_token`` to be filled in. ``controls`` shows, in
+    a literal block, the routes under ``/__emulator/`` that only this emulator has.
     """
 
     switches: Mapping[str, Switch]
@@ -21,3 +22,4 @@ class EmulatorKind:
     timings: type
     port: int
     example: Template
+    controls: str

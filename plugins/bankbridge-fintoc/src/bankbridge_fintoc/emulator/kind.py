@@ -4,6 +4,7 @@ from string import Template
 from typing import Final
 
 from bankbridge.emulation.kind import EmulatorKind
+from bankbridge_fintoc.emulator import control
 from bankbridge_fintoc.emulator.bank import WORDS
 from bankbridge_fintoc.emulator.switches import SWITCHES
 from bankbridge_fintoc.emulator.timings import Timings
@@ -12,7 +13,7 @@ PORT: Final = 8102
 
 
 def kind() -> EmulatorKind:
-    """The emulated Fintoc's switches, words and timings, its usual port and an example."""
+    """The emulated Fintoc's switches, words, timings and controls, its usual port and an example."""
     return EmulatorKind(
         switches=SWITCHES,
         words=WORDS,
@@ -23,4 +24,5 @@ def kind() -> EmulatorKind:
             "  -H 'Authorization: $key' \\\n"
             '  --json \'{"link_token": "$link_token"}\''
         ),
+        controls=control.__doc__ or "",
     )

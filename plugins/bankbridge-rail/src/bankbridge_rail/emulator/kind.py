@@ -4,6 +4,7 @@ from string import Template
 from typing import Final
 
 from bankbridge.emulation.kind import EmulatorKind
+from bankbridge_rail.emulator import control
 from bankbridge_rail.emulator.switches import SWITCHES
 from bankbridge_rail.emulator.timings import Timings
 from bankbridge_rail.emulator.words import WORDS
@@ -12,7 +13,7 @@ PORT: Final = 8101
 
 
 def kind() -> EmulatorKind:
-    """The emulated Rail's switches, words and timings, its usual port and an example."""
+    """The emulated Rail's switches, words, timings and controls, its usual port and an example."""
     return EmulatorKind(
         switches=SWITCHES,
         words={name: word.says for name, word in WORDS.items()},
@@ -23,4 +24,5 @@ def kind() -> EmulatorKind:
             "  -H 'Authorization: Bearer $key' \\\n"
             '  --json \'{"link_id": "$link_id"}\''
         ),
+        controls=control.__doc__ or "",
     )
