@@ -20,7 +20,7 @@ ask() { # ask NAME METHOD PATH [WORD...]: request, and leave the answer in $body
 }
 
 header() { # header NAME: its value in the last answer
-  tr -d '\r' <"$tmp/head" | sed -n "s/^$1: //Ip"
+  tr -d '\r' <"$tmp/head" | grep -i "^$1: " | cut -d ' ' -f 2-
 }
 
 next_page() { # the path that the last answer's Link header calls next
