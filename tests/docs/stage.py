@@ -23,12 +23,16 @@ from bankbridge.registry import plugins
 
 @attrs.define
 class Stage:
-    """Everything a page's code can be given. ``hook`` takes deliveries: by default, the bridge."""
+    """Everything a page's code can be given. ``hook`` takes deliveries: by default, the bridge.
+
+    What ``stack`` is given ends with the stage.
+    """
 
     clock: Clock
     emulators: Mapping[str, Emulator]
     urls: Mapping[str, str]
     secrets: Mapping[str, str]
+    stack: ExitStack
     hook: Any = None
     bridge: BankBridge = attrs.field(init=False)
     statuses: list[int] = attrs.field(factory=list)
@@ -85,7 +89,7 @@ def staged(*, real_time: bool = False) -> Iterator[Stage]:
             Server(Starlette(routes=[Route("/webhooks/{connection}", take, methods=["POST"])]))
         )
         secrets = {name: _register(name, urls[name], one, receiver.url) for name, one in emulators.items()}
-        stage = Stage(clock, emulators, urls, secrets)
+        stage = Stage(clock, emulators, urls, secrets, stack)
         stage.bridge = stack.enter_context(BankBridge(stage.providers(), clock=clock.now))
 
         def to_bridge(connection: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
