@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from bankbridge.emulate.known import kind_of, title_of
 from bankbridge.emulate.scenario import Scenario
+from bankbridge.emulate.screen import show_pairs, show_paragraph
 from bankbridge.emulate.served import ServedEmulator
 from bankbridge.emulation import EmulatedLink
 
@@ -21,12 +20,13 @@ def show_start(console: Console, scenario: Scenario, served: Mapping[str, Served
     """Where each provider is, what opens it, and how to go on."""
     for name, one in served.items():
         console.print(Text.assemble((title_of(name), "bold"), " at ", (one.url, "bold cyan")), soft_wrap=True)
-        console.print(Padding(_facts(one), (0, 0, 0, 2), expand=False))
+        show_pairs(console, _rows(one), style="dim")
         for line in _example(name, one):
-            console.print(Text(f"  {line}"), soft_wrap=True)
+            console.print(Text(f"  {line}".rstrip()), soft_wrap=True)
         console.print()
     first = next(iter(served.values()))
-    console.print(f"It is {first.clock.now():%Y-%m-%d %H:%M:%S} UTC there, and {_pace(scenario.speed)}.")
+    now = f"{first.clock.now():%Y-%m-%d %H:%M:%S}"
+    show_paragraph(console, f"It is {now} UTC there, and {_pace(scenario.speed)}.", indent=0)
     console.print("What each word does: bankbridge emulate --list-words. Ctrl-C stops.")
 
 
@@ -56,15 +56,6 @@ def _link_as_data(link: EmulatedLink) -> dict[str, Any]:
         "link_token": link.link_token,
         "account_ids": list(link.account_ids),
     }
-
-
-def _facts(one: ServedEmulator) -> Table:
-    facts = Table.grid(padding=(0, 2, 0, 0))
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column(overflow="fold")
-    for label, value in _rows(one):
-        facts.add_row(label, value)
-    return facts
 
 
 def _rows(one: ServedEmulator) -> Iterator[tuple[str, str]]:
