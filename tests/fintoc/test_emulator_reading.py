@@ -151,3 +151,164 @@ def test_switches_of_single_values(serve):
     ended = fintoc.get(link, path).json()
     assert (ended["status"], ended["public_error"]) == ("rejected", None)
     assert code(fintoc.client.get("/v1/accounts?link_token=none")) == (403, "invalid_link_token")
+
+
+# --- Links that are not used any more ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rule", "status"), [("readable", 200), ("refused", 403)])
+def test_switch_inactive_link(serve, rule, status):
+    fintoc = serve(inactive_link=rule)
+    link = fintoc.emulator.add_link()
+    path = f"/v1/links/{link.link_token}"
+    answer = fintoc.client.patch(path, json={"active": False}).json()
+    assert (answer["active"], answer["accounts"], answer["status"]) == (False, None, "active")
+    for of_data in ("", f"/{link.account_ids[0]}", f"/{link.account_ids[0]}/movements"):
+        assert fintoc.get(link, f"/v1/accounts{of_data}").status_code == status
+    assert code(fintoc.create(link)) == (400, "invalid_on_demand_link")
+    assert fintoc.client.get("/v1/links?status=active").json() == []
+    assert fintoc.client.get("/v1/links?status=inactive").json()[0]["id"] == link.link_id
+    assert fintoc.client.patch(path, json={"active": True}).json()["active"] is True
+    assert fintoc.create(link).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("body", "refused"),
+    [
+        ({}, (400, "missing_parameter")),
+        ({"active": None}, (400, "missing_parameter")),
+        ({"active": "maybe"}, (400, "invalid_boolean")),
+    ],
+)
+def test_an_update_that_says_nothing(fintoc, body, refused):
+    link = fintoc.emulator.add_link()
+    assert code(fintoc.client.patch(f"/v1/links/{link.link_token}", json=body)) == refused
+    assert code(fintoc.client.patch(f"/v1/links/{link.link_id}", json=body)) == (404, "missing_resource")
+
+
+def test_who_sends_a_token_in_the_place_of_an_id_is_not_told_it_back(fintoc):
+    link = fintoc.emulator.add_link()
+    for answer in (
+        fintoc.client.delete(f"/v1/links/{link.link_token}"),
+        fintoc.get(link, f"/v1/accounts/{link.link_token}"),
+    ):
+        message = answer.json()["error"]["message"]
+        assert f"{link.link_id}_token_…" in message
+        assert link.link_token not in message
+
+
+def test_switches_of_links(serve):
+    fintoc = serve(
+        unknown_token_in_path="invalid_link_token",
+        inactive_status="inactive",
+        refresh_status_words="four",
+    )
+    link = fintoc.emulator.add_link(attempts=["rejects"])
+    path = f"/v1/links/{link.link_token}"
+    assert code(fintoc.client.get(f"/v1/links/{link.link_id}")) == (400, "invalid_link_token")
+    fintoc.create(link)
+    statuses = []
+    for _ in range(3):
+        statuses.append(fintoc.client.get(path).json()["refresh_status"])
+        fintoc.advance(seconds=60)
+    assert statuses == ["refreshing", "partially_refreshing", "interrupted"]
+    assert fintoc.client.patch(path, json={"active": False}).json()["status"] == "inactive"
+
+
+# --- Institutions, and what every answer has --------------------------------------------------------------------------
+
+
+def test_institutions_are_of_chile(fintoc):
+    rows = fintoc.client.get("/v1/institutions", params={"country": "cl"}).json()
+    assert rows == fintoc.client.get("/v1/institutions").json()
+    assert {row["country"] for row in rows} == {"cl"}
+    assert {"id": "cl_banco_bci", "name": "Banco BCI", "type": "bank"}.items() <= rows[5].items()
+    assert fintoc.client.get("/v1/institutions?country=mx").json() == []
+    assert code(fintoc.client.get("/v1/institutions?country=xx")) == (400, "invalid_enum")
+
+
+def test_answers_can_be_kept_and_asked_for_again(fintoc):
+    link = fintoc.emulator.add_link()
+    first = fintoc.client.get("/v1/links")
+    assert first.headers["cache-control"] == "max-age=0, private, must-revalidate"
+    tag = first.headers["etag"]
+    assert tag.startswith('W/"')
+    again = fintoc.client.get("/v1/links", headers={"If-None-Match": f'"x", {tag}'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    fintoc.emulator.change_credentials(link.link_id)
+    assert fintoc.client.get("/v1/links", headers={"If-None-Match": tag}).status_code == 200
+    assert first.headers["x-request-id"] != again.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/links/", "/v1/accounts/", "/v1/institutions/", "/v1/webhook_endpoints/"]
+)
+def test_every_path_may_end_in_a_slash(fintoc, path):
+    link = fintoc.emulator.add_link()
+    assert fintoc.get(link, path).status_code == 200
+
+
+@pytest.mark.parametrize(("rule", "status"), [("refused", 400), ("cut", 200)])
+def test_switch_per_page_over_300(serve, rule, status):
+    fintoc = serve(per_page_over_300=rule)
+    link = fintoc.emulator.add_link(accounts=1)
+    fintoc.emulator.set_history(link.account_ids[0], 301)
+    path = f"/v1/accounts/{link.account_ids[0]}/movements"
+    answer = fintoc.get(link, path, per_page=500, confirmed_only="false")
+    assert answer.status_code == status
+    if status == 200:
+        assert len(answer.json()) == 300
+
+
+def test_switches_of_ids_and_of_changes_that_need_no_version(serve):
+    fintoc = serve(id_form="bare", compatible_changes="fields_and_values")
+    link = fintoc.emulator.add_link()
+    assert not link.link_id.startswith("link")
+    rows = fintoc.rows(link)
+    assert {row["type"] for row in rows} == {"transfer", "check", "card_payment"}
+    assert all("undocumented" in row for row in rows)
+    assert not any(row["id"].startswith("mov_") for row in rows)
+    accounts = fintoc.get(link, "/v1/accounts").json()
+    assert {row["type"] for row in accounts} == {"checking_account", "prepaid_card"}
+    intent = fintoc.create(link).json()
+    assert "undocumented" in intent
+    fintoc.advance(minutes=2)
+    assert fintoc.get(link, f"/v1/refresh_intents/{intent['id']}").json()["status"] == "succeeded"
+
+
+@pytest.mark.parametrize(("shown", "count"), [("hidden", 0), ("listed", 1)])
+def test_switch_background_rows(serve, shown, count):
+    fintoc = serve(background_rows=shown)
+    link = fintoc.emulator.add_link()
+    fintoc.emulator.refresh_in_background(link.link_id)
+    rows = fintoc.get(link, "/v1/refresh_intents").json()
+    assert len(rows) == count
+    for row in rows:
+        assert fintoc.get(link, f"/v1/refresh_intents/{row['id']}").json() == row
+
+
+@pytest.mark.parametrize(("rule", "status"), [("for_ever", 200), ("limited", 404)])
+def test_switch_intent_retention(serve, rule, status):
+    fintoc = serve(intent_retention=rule)
+    link = fintoc.emulator.add_link()
+    intent = fintoc.create(link).json()
+    fintoc.advance(days=30)
+    assert fintoc.get(link, f"/v1/refresh_intents/{intent['id']}").status_code == status
+
+
+def test_switches_of_intents(serve):
+    fintoc = serve(intent_public_error="absent", link_new_movements="absent", intent_rows="with_accounts")
+    link = fintoc.emulator.add_link()
+    fintoc.create(link)
+    for row in fintoc.get(link, "/v1/refresh_intents").json():
+        assert "public_error" not in row
+        assert ("new_movements" in row) is (row["refreshed_object"] == "account")
+
+
+def test_an_account_knows_whether_it_is_being_refreshed(fintoc):
+    link = fintoc.emulator.add_link()
+    fintoc.create(link)
+    fintoc.advance(seconds=60)
+    rows = fintoc.get(link, "/v1/accounts").json()
+    assert [row["refresh_status"] for row in rows] == ["idle", "refreshing", "refreshing"]
+    assert {row["next_refresh"] for row in rows} == {None}

@@ -9,6 +9,8 @@ from datetime import timedelta
 
 import pytest
 
+from bankbridge.emulation import UnknownWordError
+from bankbridge_fintoc.emulator.events import EVENT_TYPES
 from tests.fintoc.served import NOON, OPT_IN, OUTCOMES, code
 
 
@@ -166,3 +168,177 @@ def test_switch_event_public_error(serve, receiver):
     fintoc.create(link)
     fintoc.advance(minutes=1)
     assert "public_error" not in receiver.events(1)[0]["data"]
+
+
+# --- What sources disagree on -----------------------------------------------------------------------------------------
+
+
+def test_the_whole_is_told_of_only_where_a_switch_says_so(serve, receiver):
+    fintoc = serve(link_events="refresh_intent")
+    fintoc.subscribe(receiver, ["refresh_intent.succeeded", "refresh_intent.failed"])
+    link = fintoc.emulator.add_link(attempts=["mixed"])
+    fintoc.create(link)
+    fintoc.emulator.refresh_in_background(link.link_id)
+    fintoc.advance(minutes=2)
+    (event,) = receiver.events(1)
+    assert event["type"] == "refresh_intent.failed"
+    data = event["data"]
+    assert (data["refreshed_object"], data["refreshed_object_id"]) == ("link", link.link_id)
+    assert "id" not in data
+    assert len(fintoc.emulator.truth()["deliveries"]) == 1
+
+
+def test_switches_of_links_in_events(serve, receiver):
+    fintoc = serve(event_link="reduced", event_link_token="null")
+    fintoc.subscribe(receiver)
+    fintoc.emulator.change_credentials(fintoc.emulator.add_link().link_id)
+    data = receiver.events(1)[0]["data"]
+    assert data["link_token"] is None
+    assert {"active", "status", "refresh_status", "last_time_refreshed"}.isdisjoint(data)
+    assert data["accounts"][0]["refreshed_at"] is None
+
+
+def test_switch_event_created_at(serve, receiver):
+    fintoc = serve(event_created_at="days_before")
+    fintoc.subscribe(receiver)
+    fintoc.create(fintoc.emulator.add_link(accounts=1))
+    fintoc.advance(minutes=1)
+    assert receiver.events(1)[0]["data"]["created_at"] == "2026-02-26T12:00:00.000Z"
+
+
+@pytest.mark.parametrize("name", ["movements", "items"])
+def test_switch_removed_payload(serve, receiver, name):
+    fintoc = serve(removed_payload=name)
+    fintoc.subscribe(receiver, OPT_IN)
+    account = fintoc.emulator.add_link().account_ids[0]
+    gone = fintoc.emulator.remove_movements(account, 2)
+    data = receiver.events(1)[0]["data"]
+    assert data["account_id"] == account
+    assert [row["id"] for row in data[name]] == list(gone)
+
+
+@pytest.mark.parametrize(
+    ("flag", "shown"), [("both", {"status", "disabled"}), ("status", {"status"}), ("disabled", {"disabled"})]
+)
+def test_switch_endpoint_flag(serve, receiver, flag, shown):
+    endpoint = serve(endpoint_flag=flag).subscribe(receiver)
+    assert {"status", "disabled"} & set(endpoint) == shown
+
+
+def test_switch_test_answer(serve, receiver):
+    fintoc = serve(test_answer="endpoint")
+    endpoint = fintoc.subscribe(receiver)
+    answer = fintoc.client.post(f"/v1/webhook_endpoints/{endpoint['id']}/test", json={"type": OUTCOMES[1]})
+    assert answer.json() == {**endpoint, "secret": None}
+    assert receiver.events(1)[0]["data"]["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("rule", "url", "status"),
+    [
+        ("any", "http://somewhere", 201),
+        ("https_or_local", "http://somewhere", 400),
+        ("https_or_local", "https://somewhere", 201),
+        ("https_or_local", "http://127.0.0.1:1", 201),
+    ],
+)
+def test_switch_webhook_urls(serve, rule, url, status):
+    fintoc = serve(webhook_urls=rule)
+    body = {"url": url, "enabled_events": OUTCOMES}
+    assert fintoc.client.post("/v1/webhook_endpoints", json=body).status_code == status
+
+
+@pytest.mark.parametrize(("rule", "later"), [("fresh", 3), ("frozen", 0)])
+def test_switch_retry_signature(serve, receiver, rule, later):
+    fintoc = serve(retry_signature=rule)
+    fintoc.subscribe(receiver)
+    receiver.answers = [500]
+    fintoc.emulator.refresh_in_background(fintoc.emulator.add_link(accounts=1).link_id)
+    fintoc.emulator.settle()
+    fintoc.advance(seconds=3)
+    fintoc.emulator.settle()
+    first, second = (
+        int(receiver.came.get(timeout=5)[0]["fintoc-signature"].removeprefix("t=").partition(",")[0])
+        for _ in range(2)
+    )
+    assert second - first == later
+
+
+@pytest.mark.parametrize(("rule", "flag"), [("never", "enabled"), ("after_the_last_retry", "disabled")])
+def test_switch_auto_disable(serve, receiver, rule, flag):
+    fintoc = serve(auto_disable=rule)
+    path = f"/v1/webhook_endpoints/{fintoc.subscribe(receiver)['id']}"
+    receiver.answers = [500] * 18
+    fintoc.emulator.refresh_in_background(fintoc.emulator.add_link(accounts=1).link_id)
+    for retry in range(18):
+        fintoc.emulator.settle()
+        assert fintoc.client.get(path).json()["status"] == "enabled" if retry < 17 else True
+        fintoc.advance(seconds=3 * 2**retry)
+    fintoc.emulator.settle()
+    assert fintoc.emulator.truth()["deliveries"][0]["tries"] == 18
+    assert fintoc.client.get(path).json()["status"] == flag
+
+
+# --- Events that were asked for ---------------------------------------------------------------------------------------
+
+
+def test_a_triggered_event_goes_to_every_endpoint_that_wants_it(fintoc, receiver):
+    for events in (OUTCOMES, OUTCOMES, OPT_IN):
+        fintoc.subscribe(receiver, events)
+    body = {"type": OUTCOMES[0], "overrides": {"new_movements": 7}}
+    answer = fintoc.client.post("/v1/events/trigger", json=body)
+    assert answer.status_code == 201
+    assert receiver.events(2) == [answer.json()] * 2
+    assert answer.json()["data"]["new_movements"] == 7
+    assert code(fintoc.client.post("/v1/events/trigger", json={"type": "x"})) == (
+        400,
+        "invalid_webhook_subscription",
+    )
+    bad = {"type": OUTCOMES[0], "overrides": 3}
+    assert code(fintoc.client.post("/v1/events/trigger", json=bad)) == (400, "invalid_hash")
+    assert code(fintoc.client.post("/v1/events/trigger", json={})) == (400, "missing_parameter")
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_every_type_can_be_tried(fintoc, receiver, event_type):
+    endpoint = fintoc.subscribe(receiver)
+    sent = fintoc.client.post(f"/v1/webhook_endpoints/{endpoint['id']}/test", json={"type": event_type})
+    assert receiver.events(1) == [sent.json()]
+    assert sent.json()["type"] == event_type
+
+
+def test_an_endpoint_can_be_made_without_a_request(fintoc, receiver):
+    secret = fintoc.emulator.add_endpoint(receiver.url, events=OUTCOMES, secret="whsec_mine")
+    assert secret == "whsec_mine"
+    assert fintoc.emulator.add_endpoint(receiver.url, mode="live").startswith("whsec_live_")
+    fintoc.emulator.refresh_in_background(fintoc.emulator.add_link(accounts=1).link_id)
+    assert receiver.events(1)[0]["mode"] == "test"
+    with pytest.raises(UnknownWordError, match="succeeded"):
+        fintoc.emulator.add_endpoint(receiver.url, events=["account.refresh_intent.suceeded"])
+
+
+# --- Faults -----------------------------------------------------------------------------------------------------------
+
+
+def test_faults_strike_events_by_link_number_and_endpoint(serve, receiver):
+    fintoc = serve(faults={"duplicate": 1})
+    endpoint = fintoc.subscribe(receiver)
+    link = fintoc.emulator.add_link(accounts=1, faults={"duplicate": 0, "two_v1": 1})
+    other = fintoc.emulator.add_link(accounts=1)
+    for one in (link, other):
+        fintoc.emulator.refresh_in_background(one.link_id)
+    fintoc.emulator.settle()
+    assert len(receiver.events(3)) == 3
+    assert {(one["fault"], one["on"]) for one in fintoc.emulator.truth()["faults"]} == {
+        ("two_v1", f"{link.link_id} event 1 {endpoint['id']}"),
+        ("duplicate", f"{other.link_id} event 1 {endpoint['id']}"),
+    }
+
+
+def test_the_fault_event_first_lets_events_overtake_the_answer(fintoc, receiver):
+    fintoc.subscribe(receiver)
+    link = fintoc.emulator.add_link()
+    fintoc.emulator.faults.next("event_first")
+    assert fintoc.create(link).json()["status"] == "created"
+    assert receiver.came.qsize() == 3
+    assert fintoc.emulator.truth()["faults"][0]["on"] == f"{link.link_id} create 1"

@@ -37,7 +37,9 @@ def keep_fresh(world: World, link: Link, at: datetime) -> None:
 def _refresh_due(world: World, link: Link, at: datetime) -> None:
     if link.deleted_at is not None:
         return
-    due = [one for one in link.accounts if one.next_refresh is not None and one.next_refresh <= at]
+    # One login for all of the accounts, although each has reported a little after the one before.
+    soon = at + world.timings.first_report + len(link.accounts) * world.timings.between_reports
+    due = [one for one in link.accounts if one.next_refresh is not None and one.next_refresh <= soon]
     for account in due:
         account.next_refresh = refreshing.next_refresh(world, account, at)
     if due and link.active and link.status == "active":
