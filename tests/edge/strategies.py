@@ -99,6 +99,7 @@ attempts = every_field(
     refusal=maybe(failures),
     failure=maybe(failures),
     unclear=counts,
+    unanswered=counts,
     reads=counts,
     looked_at=maybe(moments),
     read_at=maybe(moments),

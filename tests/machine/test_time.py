@@ -161,6 +161,14 @@ def test_a_create_answered_with_errors_time_after_time_counts_as_refused():
     assert (refused.failure.reason, refused.failure.code) == (Reason.PROVIDER_ERROR, "HTTP 500")
 
 
+def test_a_create_that_once_had_no_answer_is_never_called_refused():
+    """It may run. A new attempt with a new key could start a second refresh beside it."""
+    lost, error = CreateUnclear(detail="no answer"), CreateUnclear(detail="HTTP 500", answered=True)
+    intent = tell(wish(), woken(), lost, *[error] * (ONE_WORD.timing.answered_errors + 3))
+    assert (intent.status, intent.attempt.key) == (Status.REQUESTED, wish().attempt.key)
+    assert tell(intent, error, minute=20).status is Status.LOST
+
+
 @pytest.mark.parametrize("event", [woken(), CreateUnclear(detail="no answer")])
 def test_a_create_that_stays_unclear_is_lost_at_the_deadline(event: Event):
     assert tell(wish(), event, minute=19.9).status is Status.REQUESTED

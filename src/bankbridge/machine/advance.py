@@ -290,8 +290,8 @@ def _after_unclear(
     if now >= deadline_of(attempt, timing):
         return _stop(intent, policy.joint.by_evidence(attempt), now, policy)
     wait = _grown(timing.unclear, attempt.unclear, timing)
-    unclear = attempt.unclear + 1
-    if event.answered and unclear >= timing.answered_errors:
+    unclear, unanswered = attempt.unclear + 1, attempt.unanswered + (not event.answered)
+    if event.answered and unclear >= timing.answered_errors and not unanswered:
         refused = Failure(reason=Reason.PROVIDER_ERROR, code=event.detail)
         return _next(intent, ev.CreateRefused(failure=refused), now, policy)
     replays = event.answered and policy.new_key_after_answer
@@ -299,7 +299,7 @@ def _after_unclear(
     return Transition(
         intent=attrs.evolve(
             intent,
-            attempt=attrs.evolve(attempt, unclear=unclear, key=key),
+            attempt=attrs.evolve(attempt, unclear=unclear, unanswered=unanswered, key=key),
             wake=WakeUp(at=now + wait, purpose=WakePurpose.CREATE),
         )
     )
