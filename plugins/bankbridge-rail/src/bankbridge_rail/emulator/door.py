@@ -1,5 +1,6 @@
 """Before every route of the emulated Rail: counting, keys, the limit; and around it: envelopes and idempotency."""
 
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -102,5 +103,5 @@ class Door:
 
 def too_many(message: str, wait: timedelta | None) -> RailError:
     """A 429, with ``Retry-After`` where the wait is to be told; whole seconds, as a client in production reads them."""
-    headers = {} if wait is None else {"Retry_After": str(int(wait.total_seconds()) + 1)}
+    headers = {} if wait is None else {"Retry_After": str(math.ceil(wait.total_seconds()))}
     return RailError(429, "rate_limited", message, **headers)

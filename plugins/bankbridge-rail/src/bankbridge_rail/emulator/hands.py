@@ -14,6 +14,8 @@ from bankbridge_rail.emulator.world import Link, World
 
 T = TypeVar("T")
 
+MOST_MOVEMENTS: Final = 100_000
+
 _BETWEEN_OLDER: Final = timedelta(minutes=15)
 
 
@@ -65,10 +67,10 @@ class Hands:
     def add_movements(self, account_id: str, count: int) -> None:
         """Let the bank show so many older movements of an account; 1,430 more make the recorded 50 pages.
 
-        Raises ValueError for a count below 1.
+        Raises ValueError for a count that makes no sense.
         """
-        if count < 1:
-            raise ValueError(f"count is {count}: give how many movements, 1 or more")
+        if not 1 <= count <= MOST_MOVEMENTS:
+            raise ValueError(f"count is {count}: give 1 to {MOST_MOVEMENTS} movements")
         self.change(lambda: self._find_account(account_id).add_older(count, _BETWEEN_OLDER))
 
     def movements(self, account_id: str) -> list[dict[str, Any]]:

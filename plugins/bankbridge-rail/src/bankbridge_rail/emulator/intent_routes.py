@@ -23,7 +23,7 @@ COOLDOWNS: Final = {"historical": timedelta(minutes=60)}
 COOLDOWN: Final = timedelta(minutes=5)
 """Fintoc's, after a success: https://docs.fintoc.com/reference/refresh-intents-create. undocumented: whether any."""
 
-_THROTTLED_WAIT: Final = timedelta(seconds=4)
+_THROTTLED_WAIT: Final = timedelta(seconds=5)
 
 
 class IntentRoutes:

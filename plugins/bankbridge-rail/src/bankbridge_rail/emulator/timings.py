@@ -13,13 +13,13 @@ class Timings:
     sync: timedelta = timedelta(seconds=45)
     """From the create of an intent to its end, without a code."""
     until_prompt: timedelta = timedelta(seconds=15)
-    """From the create, or the first code, until the bank asks for a code."""
+    """From the create until the bank asks for a code."""
     prompt_lasts: timedelta = timedelta(minutes=10)
     """How long a prompt can be answered."""
     after_code: timedelta = timedelta(seconds=30)
     """From the code to the end."""
     slow_rejection: timedelta = timedelta(seconds=90)
-    """How long BancoEstado, which may need 60-90 s, takes to refuse: https://docs.rail.cl/banks."""
+    """How long BancoEstado, which may need 60-90 s, takes to refuse."""
     until_running: timedelta = timedelta(seconds=5)
     """From the create to the status in between, where there is one; undocumented."""
     sync_every: timedelta = timedelta(hours=4)
