@@ -4,6 +4,7 @@ Fields and values are those of https://docs.rail.cl/concepts/events and https://
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from bankbridge_rail.emulator.banks import BANKS
@@ -17,8 +18,9 @@ HOLDER: Final = "JANE DOE EXAMPLE"
 _INTENT_FIELDS: Final = ("requires_mfa", "error_code", "completed_at", "summary")
 
 
+@lru_cache(maxsize=10_000)
 def stamp(at: datetime) -> str:
-    """An instant as Rail writes it: UTC, whole seconds, ``Z``."""
+    """An instant as Rail writes it: UTC, whole seconds, ``Z``. Kept, for a list of a thousand links writes it thrice."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
