@@ -122,7 +122,7 @@ def test_new_rows_come_from_before_and_from_days_to_come_and_are_settled_later(f
     fintoc.advance(hours=12)
     fintoc.create(link)
     fintoc.advance(minutes=6)
-    settled = {}
+    settled: dict[str, str] = {}
     for account in link.account_ids:
         settled |= {n: s for n, s in _statuses(fintoc, link, account).items() if n in waiting}
     assert set(settled) == waiting
