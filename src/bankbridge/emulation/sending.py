@@ -47,6 +47,11 @@ class Delivery:
     signed_at: datetime
     is_corrupt: bool = False
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether the receiver took it."""
+        return self.status is not None and 200 <= self.status < 300
+
 
 @attrs.define(eq=False, kw_only=True)
 class Sending:
