@@ -269,6 +269,15 @@ def test_extra_fields(serve):
         assert "metadata" in body
 
 
+@pytest.mark.parametrize(("reading", "available"), [("example", 850_000), ("rule", 4_850_000)])
+def test_card_balance(serve, reading, available):
+    rail = serve(card_balance=reading)
+    rail.emulator.add_link()
+    checking, card, _ = (row["balance"] for row in rail.http.get("/v1/accounts").json())
+    assert card == {"available": available, "current": 150_000, "limit": 5_000_000}
+    assert checking["limit"] is None
+
+
 def test_accounts_link_id(serve):
     rail = serve(accounts_link_id="required")
     link_id = rail.emulator.add_link().link_id

@@ -102,6 +102,7 @@ class Link:
     last_error_code: str | None = None
     failures: int = 0
     syncs: int = 0
+    turns: int = 0
     next_sync: Entry | None = None
     accounts: dict[str, Account] = attrs.field(factory=dict[str, Account])
     intents: dict[str, Intent] = attrs.field(factory=dict[str, Intent])
