@@ -91,11 +91,21 @@ def test_changed_and_vanished_rows_are_told_to_who_wants_to_know(fintoc, receive
     after = {row["id"]: row for row in fintoc.rows(link)}
     (gone,) = before.keys() - after.keys()
     changed = [name for name in before.keys() & after.keys() if before[name] != after[name]]
-    modified, removed = receiver.events(2)
+    modified, removed = sorted(receiver.events(2), key=lambda event: event["type"])
     assert [row["id"] for row in modified["data"]["movements_changed"]] == changed
     assert removed["data"]["refreshed_object_id"] == link.account_ids[0]
     path = f"/v1/accounts/{link.account_ids[0]}/movements/{gone}"
     assert code(fintoc.get(link, path)) == (404, "missing_resource")
+
+
+def test_where_no_row_is_none_can_change_or_vanish(fintoc):
+    link = fintoc.emulator.add_link(accounts=1, faults={"changed_rows": 1, "vanished_rows": 1})
+    fintoc.emulator.set_history(link.account_ids[0], 0)
+    refreshed(fintoc, link)
+    assert (
+        len(fintoc.rows(link))
+        == fintoc.story(link)["intents"][0]["accounts"][link.account_ids[0]]["new_movements"]
+    )
 
 
 def test_a_backdated_row_lies_before_all_that_was_read(fintoc):
