@@ -1,10 +1,15 @@
 """The pages about emulators: their commands are typed, their tests run, and print what the page says."""
 
+import re
 import subprocess
 import sys
 
 import pytest
+from starlette.routing import Route
 
+from bankbridge.emulate.known import emulated_providers, make
+from bankbridge.emulation import Clock
+from docs.generate import generated
 from tests.docs.blocks import write_files
 from tests.docs.terminal import play
 from tests.docs.test_pages import PAGES
@@ -41,3 +46,21 @@ def test_a_test_of_a_page_has_fifteen_lines_at_most(tmp_path):
         for test in path.read_text("utf-8").split("\ndef test_")[1:]:
             lines = [line for line in test.splitlines() if line.strip()]
             assert len(lines) <= 15, path.name
+
+
+@pytest.mark.parametrize("name", emulated_providers())
+def test_the_reference_has_every_control_and_no_other(name):
+    files = generated()
+    shown = re.findall(
+        r"^([A-Z]+) +(/__emulator/\S+)",
+        files["emulator-controls.md"] + files[f"{name}-controls.md"],
+        re.MULTILINE,
+    )
+    routes = {
+        (method, re.sub(r"{\w+}", "{}", route.path))
+        for route in make(name, Clock(speed=0)).app.routes
+        if isinstance(route, Route) and route.path.startswith("/__emulator/")
+        if "/widget/" not in route.path and "{path:path}" not in route.path
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    assert {(method, re.sub(r"{\w+}", "{}", path)) for method, path in shown} == routes
