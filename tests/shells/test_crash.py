@@ -172,7 +172,7 @@ def test_a_poll_that_is_refused_waits_for_the_next():
     with staged("rail", webhooks=False) as stage:
         link = stage.link()
         intent = stage.bridge.refresh(link.link_id)
-        stage.emulator._world.intents[stage.truth(link)["intents"][0]["id"]].is_gone = True
+        stage.emulator._world.intent(stage.truth(link)["intents"][0]["id"]).is_gone = True
         outcome = stage.play([intent.id])[intent.id]
         assert (outcome.status, outcome.failure.reason) == (Status.LOST, Reason.NO_ANSWER)
 
