@@ -40,7 +40,10 @@ HEADERS = st.dictionaries(
     ),
     max_size=3,
 )
-SWITCHES = ({}, {"form_bodies": "accepted", "per_page_over_300": "cut", "id_form": "bare"})
+SWITCHES: tuple[dict[str, str], ...] = (
+    {},
+    {"form_bodies": "accepted", "per_page_over_300": "cut", "id_form": "bare"},
+)
 
 
 @pytest.fixture(scope="module")

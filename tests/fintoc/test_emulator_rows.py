@@ -195,3 +195,14 @@ def test_switches_of_movements(serve):
     assert {row["status"] for row in rows} == {"confirmed", "pending", "reversed", "duplicated"}
     assert all(row["post_date"].endswith("T00:00:00Z") for row in rows)
     assert all({"transfer_id", "document_number"} <= set(row) for row in rows)
+
+
+def test_switch_amounts_in_pesos(serve):
+    def read(unit: str) -> list[int]:
+        fintoc = serve(amounts_in_pesos=unit)
+        link = fintoc.emulator.add_link(name="same")
+        balances = [row["balance"]["current"] for row in fintoc.get(link, "/v1/accounts").json()]
+        return [*balances, fintoc.rows(link)[0]["amount"]]
+
+    units, cents = read("units"), read("cents")
+    assert cents == [units[0] * 100, units[1] * 100, units[2], units[3] * 100]
