@@ -23,6 +23,10 @@ WORDS: Mapping[str, list[str]] = {
 }
 
 
+# The codes of a create that is refused for its credentials.
+REFUSED_LOGINS = ("rejected_refresh_intent", "institution_credentials_invalid", "locked_credentials")
+
+
 def expected(provider: str, link: Mapping[str, Any], attempt: Attempt) -> Status:
     """How the last attempt ended, by the emulator's own account of it."""
     if attempt.refusal is not None and attempt.refusal.ours:
@@ -31,7 +35,7 @@ def expected(provider: str, link: Mapping[str, Any], attempt: Attempt) -> Status
         return Status.REJECTED
     if attempt.refresh_id is None:
         code = link["creates"][-1].get("code")
-        return Status.REJECTED if code == "rejected_refresh_intent" else Status.FAILED
+        return Status.REJECTED if code in REFUSED_LOGINS else Status.FAILED
     last = next(one for one in link["intents"] if one["id"] == attempt.refresh_id)
     results = {report["status"] for report in last["accounts"].values()}
     match last["status"]:
