@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 from bankbridge.emulation.clock import Clock
+from bankbridge.emulation.delivery_faults import NORMAL, Faults, corrupted, unknown_event, written
 from bankbridge.emulation.posting import Line
 from bankbridge.emulation.sending import Delivery, Endpoint, RetrySchedule, Sending
 from bankbridge.emulation.signing import Sign, sign_twice
-from bankbridge.emulation.webhook_faults import NORMAL, Faults, corrupted, unknown_event, written
 
 _Moment: TypeAlias = asyncio.Future[None]
 

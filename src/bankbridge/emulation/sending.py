@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from bankbridge.emulation.webhook_faults import Faults
+from bankbridge.emulation.delivery_faults import Faults
 
 
 @attrs.frozen(kw_only=True)
