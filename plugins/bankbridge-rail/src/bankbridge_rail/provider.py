@@ -163,7 +163,7 @@ class Rail:
     def _list(self, path: str, query: Mapping[str, str]) -> Flow[tuple[Payload, ...]]:
         """A whole list of things with ids.
 
-        # undocumented: whether it comes in pages. A list that has none answers a second page with what is known already.
+        # undocumented: whether it comes in pages. One that has none answers a second page with what is known.
         """
         known: list[Payload] = []
         ids: set[str | None] = set()
