@@ -95,6 +95,7 @@ HOOK = "http://127.0.0.1/"
         ("POST", "/v1/webhook_endpoints", b'{"url": "http://x/", "enabled_events": ["link.went"]}', 400),
         ("POST", "/v1/webhook_endpoints", b'{"url": "http://x/", "enabled_events": [["*"]]}', 400),
         ("GET", "/v2/links", b"", 404),
+        ("GET", "/v1/links/", b"", 404),
     ],
 )
 def test_bad_input_gets_an_envelope(shared_rail, method, path, content, status):
