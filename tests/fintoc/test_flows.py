@@ -217,6 +217,12 @@ def test_looks_first_and_finds_its_own_already_over():
     assert done.result.events == (started(adopted=True), ev.RefreshSucceeded())
 
 
+def test_takes_the_fraction_of_a_millisecond_that_fintoc_cuts_off_for_no_earlier_attempt():
+    ours = attempt_of(asked_at=NOW + timedelta(microseconds=999))
+    done = create(THREE, answer([intent("succeeded")]), look_first=True, attempt=ours)
+    assert done.lines == [ACCOUNTS, INTENTS]
+
+
 def test_adopts_the_one_that_runs():
     busy = answer(payload("fintoc", "rest.error.refresh_intent_in_progress"), 422)
     rows = [intent(refreshed_object="account", id="ri_0"), intent(ago=600), intent("failed", ago=900)]

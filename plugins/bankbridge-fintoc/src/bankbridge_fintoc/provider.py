@@ -59,6 +59,8 @@ _READ_REASONS: Final[Mapping[str, Reason]] = MappingProxyType(
     }
 )
 
+# What Fintoc's times lose of the moment that they tell: they end with milliseconds.
+_CUT_OFF: Final = timedelta(milliseconds=1)
 # How far Fintoc's clock may be behind ours when we look for a refresh that we may have started.
 _SKEW: Final = timedelta(minutes=1)
 
@@ -297,7 +299,7 @@ def _may_be(newest: Payload, attempt: Attempt, now: datetime) -> bool:
     Fintoc's clock is given some leeway, but not for one that is over: that could be the attempt before, and to ask
     again with the same key starts nothing new.
     """
-    leeway = timedelta(0) if newest.maybe_text("status") in _OVER else _SKEW
+    leeway = _CUT_OFF if newest.maybe_text("status") in _OVER else _SKEW
     return _created_at(newest, now) >= attempt.asked_at - leeway
 
 
