@@ -149,8 +149,12 @@ def application() -> Iterator[Connection]:
     ours, theirs = context.Pipe()
     process = context.Process(target=be_application, args=(theirs,))
     process.start()
+    # Only the other process holds its end now: were it to die, nobody would wait for it.
+    theirs.close()
     try:
         yield ours
+    except EOFError:
+        raise SystemExit("the application's process died: see above") from None
     finally:
         process.join(10)
         process.kill()
