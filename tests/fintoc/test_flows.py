@@ -190,6 +190,13 @@ def test_an_error_while_reading_the_accounts_has_started_nothing():
 # --- look first, adopt --------------------------------------------------------------------------------------------
 
 
+def test_an_account_that_appeared_after_an_adopted_success_is_not_called_fresh():
+    seen = [account("acc_1", refreshed_at=NOW.isoformat()), account("acc_2", refreshed_at=NOW.isoformat())]
+    new = [account("acc_4", refreshed_at=None), account("acc_5", refreshed_at="2020-11-18T18:43:54.591Z")]
+    done = create(answer([*seen, *new]), answer([intent("succeeded")]), look_first=True)
+    assert done.result.events[0] == started(adopted=True)
+
+
 def test_looks_first_and_adopts_what_it_may_have_started():
     done = create(THREE, answer([intent(ago=30)]), look_first=True)
     assert done.lines == [ACCOUNTS, INTENTS]
