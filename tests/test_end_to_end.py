@@ -150,12 +150,12 @@ def test_every_reading_of_the_documentation_ends_in_the_truth(provider, switch, 
         words = [word for word in WORDS[provider] if word not in ("stuck", "rejects_slowly", "needs_support")]
         acts: dict[str, tuple[str, str]] = {}
         scripts = [[word, "succeeds"] for word in words]
-        links = {
+        links = [
             stage.link(*script, webhooks=mode).link_id for script in scripts for mode in ("normal", "lost")
-        }
+        ]
         for what in ("right_code", "wrong_code", "walk_away"):
             link = stage.link("mfa", webhooks="normal")
-            links.add(link.link_id)
+            links.append(link.link_id)
             acts[link.link_id] = (provider, what)
         intents = {link_id: stage.bridge.refresh(link_id, attended=True).id for link_id in links}
         outcomes = stage.play(list(intents.values()), meanwhile=people(stage, acts))
