@@ -4,7 +4,7 @@ Needs the extra ``bankbridge[emulator]``. A plugin's emulator shows the face `Em
 """
 
 from bankbridge.emulation.background import PATIENCE, Background
-from bankbridge.emulation.clock import Clock
+from bankbridge.emulation.clock import Clock, is_round
 from bankbridge.emulation.controls import Act, control, control_routes
 from bankbridge.emulation.delivery_faults import Faults, link_rates, webhook_faults
 from bankbridge.emulation.emulator import (
@@ -64,6 +64,7 @@ __all__ = [
     "check_word",
     "control",
     "control_routes",
+    "is_round",
     "link_rates",
     "read_rates",
     "read_switches",
