@@ -25,7 +25,7 @@ from bankbridge.machine.events import (
 )
 from bankbridge.machine.intent import RefreshIntent, key_of
 from bankbridge.machine.joint import NO_ANSWER
-from bankbridge.machine.policy import Policy
+from bankbridge.machine.policy import Policy, Timing
 from bankbridge.machine.status import TABLE, Status
 from bankbridge.words.ids import IntentId, RefreshId
 from bankbridge.words.reasons import Failure, Reason
@@ -235,6 +235,14 @@ def test_no_other_wake_up_presses_a_read_either():
     assert looked.intent.wake.at == at(10.99) + ONE_WORD.timing.poll_floor, (
         "not at the prompt's end, half a second later"
     )
+
+
+def test_a_wait_may_grow_as_fast_as_an_application_likes():
+    fast = attrs.evolve(ONE_WORD, timing=Timing(poll_factor=1000.0, longest_poll=timedelta(days=30)))
+    intent = tell(wish(), started(), *[ReadFinished()] * 12, policy=fast)
+    assert intent.wake is not None
+    assert intent.wake.at == at(20), "the deadline"
+    assert intent.attempt.read_at == at(1) + timedelta(days=30)
 
 
 def test_a_read_that_is_told_to_wait_waits():

@@ -350,8 +350,11 @@ def _after_read(intent: RefreshIntent, event: ev.ReadFinished, now: datetime, po
 
 
 def _grown(first: timedelta, times: int, timing: Timing) -> timedelta:
-    # Beyond some 40 doublings a timedelta overflows, long after the longest wait is reached.
-    return min(first * timing.poll_factor ** min(times, _MOST_GROWTH), timing.longest_poll)
+    # In seconds: a timedelta overflows long after the longest wait is reached, and sooner the faster it grows.
+    seconds = first.total_seconds() * timing.poll_factor ** min(times, _MOST_GROWTH)
+    return (
+        timing.longest_poll if seconds > timing.longest_poll.total_seconds() else timedelta(seconds=seconds)
+    )
 
 
 # --- effects ---------------------------------------------------------------------------------------------
