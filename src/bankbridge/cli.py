@@ -11,6 +11,7 @@ try:
 except ImportError as missing:  # pragma: no cover (this is the case of an installation without the extra)
     sys.exit(f"bankbridge: the command needs {missing.name}: pip install 'bankbridge[cli]'")
 
+
 app = typer.Typer(
     help="Keep people's bank data fresh through any bank-data provider.",
     no_args_is_help=True,

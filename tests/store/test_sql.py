@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
 from bankbridge.machine.attempt import Prompt, PromptKind, prompt_id
-from bankbridge.store.sql import SCHEMA_VERSION, SqlStore, engines, new_key, sqlite_store
+from bankbridge.store.sql import REVISION, SqlStore, new_key, sqlite, sqlite_store
 from bankbridge.words.errors import ConfigurationError, StoreKeyError
 from tests.store import values as v
 
@@ -84,7 +84,7 @@ def test_what_was_stored_is_there_after_reopening(opened, key):
     [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 30_000)],
 )
 def test_every_connection_is_set_up(sql, pragma, value):
-    with sql._engine.connect() as connection:
+    with sql._database.engine.connect() as connection:
         assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
 
 
@@ -166,7 +166,7 @@ def test_a_file_that_another_process_is_just_making_is_waited_for(path, raw):
     with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as second:
         second.set_trace_callback(let_go_at_the_second_try)
         cursor: Any = second.cursor()
-        engines._write_ahead(cursor)
+        sqlite._write_ahead(cursor)
         assert tried == ["PRAGMA journal_mode = WAL"] * 2
         assert second.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
@@ -176,7 +176,7 @@ def test_a_file_that_may_not_be_written_is_not_waited_for(path, raw):
     with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as reader:
         cursor: Any = reader.cursor()
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            engines._write_ahead(cursor)
+            sqlite._write_ahead(cursor)
 
 
 def test_what_is_not_a_database_is_not_waited_for(path, key):
@@ -305,7 +305,7 @@ def test_a_new_key_is_a_key():
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(opened, key, raw):
     v.with_link(opened(key), v.link())
     raw("UPDATE bankbridge_schema SET version = version + 1")
-    with pytest.raises(ConfigurationError, match=f"has schema {SCHEMA_VERSION + 1}, this bankbridge knows"):
+    with pytest.raises(ConfigurationError, match=f"has schema {REVISION + 1}, this bankbridge knows"):
         opened(key)
     assert raw("SELECT count(*) FROM bankbridge_links").fetchone() == (1,)
 
@@ -313,7 +313,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(opened, key, ra
 def test_opening_twice_makes_the_schema_once(opened, key, raw):
     opened(key)
     opened(key)
-    assert raw("SELECT version FROM bankbridge_schema").fetchall() == [(SCHEMA_VERSION,)]
+    assert raw("SELECT version FROM bankbridge_schema").fetchall() == [(REVISION,)]
 
 
 def test_the_applications_own_tables_may_lie_beside(opened, key, raw):
@@ -386,7 +386,7 @@ def test_nothing_scans_a_table(sql, raw):
         tx.log(v.entry("WokeUp"))
         tx.log_of("intent_1")
 
-    sa.event.listen(sql._engine, "before_cursor_execute", remember)
+    sa.event.listen(sql._database.engine, "before_cursor_execute", remember)
     sql.transact(use_everything)
 
     plans = {

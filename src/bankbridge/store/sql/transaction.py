@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from bankbridge.machine.intent import RefreshIntent
 from bankbridge.machine.link import Link
@@ -13,10 +12,9 @@ from bankbridge.machine.notices import Subject
 from bankbridge.machine.status import Status
 from bankbridge.store import LogEntry, Parked, StoredDelivery, Transaction
 from bankbridge.store.sql import statements as sql
-from bankbridge.store.sql.engines import insert_new, put
+from bankbridge.store.sql.databases import insert_new, put
 from bankbridge.store.sql.sealing import Sealer
 from bankbridge.store.sql.tables import ACCOUNTS, DELIVERIES, INTENTS, LINKS, PARKED, SUBJECT
-from bankbridge.webhooks import Delivery
 from bankbridge.words.errors import StaleVersionError, UnknownLinkError
 from bankbridge.words.ids import AccountId, ConnectionName, DeliveryId, IntentId, LinkId
 
@@ -84,14 +82,14 @@ class _SqlTransaction:
 
     def save_intent(self, intent: RefreshIntent, *, replaces: int) -> None:
         given = {"the_id": intent.id, "the_version": replaces}
-        try:
-            changed = self._connection.execute(sql.SAVE_INTENT, given | self._intent_row(intent))
-        except IntegrityError:
-            msg = f"intent {intent.id}: another one of link {intent.link_id} is open"
-            raise StaleVersionError(msg) from None
-        if not changed.rowcount:
+        save = sql.SAVE_ENDED_INTENT if intent.status.terminal else sql.SAVE_OPEN_INTENT
+        if self._connection.execute(save, given | self._intent_row(intent)).rowcount:
+            return
+        if self._connection.scalar(sql.HAS_VERSION, given) is None:
             msg = f"intent {intent.id}: version {replaces} is no longer the stored one"
-            raise StaleVersionError(msg)
+        else:
+            msg = f"intent {intent.id}: another one of link {intent.link_id} is open"
+        raise StaleVersionError(msg)
 
     def due_intents(self, now: datetime, *, limit: int) -> Sequence[RefreshIntent]:
         return self._intents(sql.DUE_INTENTS, the_time=now, the_limit=limit)
@@ -106,7 +104,7 @@ class _SqlTransaction:
         row = {
             "id": stored.id,
             "received_at": stored.delivery.received_at,
-            "document": self._sealer.seal(stored.delivery),
+            "document": self._sealer.seal_delivery(stored.delivery),
         }
         return self._insert_new(DELIVERIES, row)
 
@@ -190,6 +188,7 @@ class _SqlTransaction:
             "link_id": intent.link_id,
             "open": not intent.status.terminal,
             "wake_at": None if intent.wake is None else intent.wake.at,
+            "ended_at": intent.ended_at,
             "version": intent.version,
             "document": self._sealer.seal(intent),
         }
@@ -209,9 +208,7 @@ class _SqlTransaction:
     def _deliveries(self, statement: sa.Executable, **given: object) -> list[StoredDelivery]:
         rows = self._connection.execute(statement, given)
         return [
-            StoredDelivery(
-                id=row.id, delivery=self._sealer.open(Delivery, row.document, f"delivery {row.id}")
-            )
+            StoredDelivery(id=row.id, delivery=self._sealer.open_delivery(row.document, f"delivery {row.id}"))
             for row in rows
         ]
 
