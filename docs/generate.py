@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from bankbridge.registry import plugins
-from docs._tools import providers, sequences, states, tables
+from docs._tools import emulators, providers, sequences, states, tables
 
 FOLDER: Final = Path(__file__).parent / "_generated"
 
@@ -29,9 +29,12 @@ def generated() -> dict[str, str]:
         "http-reasons.md": tables.http_reasons(),
         "steps.md": tables.steps(),
         "defaults.md": tables.defaults(),
-        "emulator-words.md": tables.emulator_words(),
+        "emulator-words.md": emulators.common_words(),
+        "emulator-faults.md": emulators.faults(),
+        "emulator-controls.md": emulators.controls(),
         "capabilities.md": providers.capabilities(known),
     }
+    files |= {f"scenario-{name}.md": emulators.scenario(kind) for name, kind in emulators.SCENARIO.items()}
     for name, plugin in known.items():
         files |= {
             f"{name}-sketch.svg": sequences.sketch(name),
@@ -39,9 +42,10 @@ def generated() -> dict[str, str]:
             f"{name}-capabilities.md": providers.capabilities({name: plugin}),
             f"{name}-events.md": providers.events(plugin),
             f"{name}-reasons.md": providers.reasons(plugin),
-            f"{name}-script-words.md": providers.script_words(plugin),
-            f"{name}-switches.md": providers.switches(plugin),
-            f"{name}-timings.md": providers.timings(plugin),
+            f"{name}-script-words.md": emulators.script_words(plugin),
+            f"{name}-switches.md": emulators.switches(plugin),
+            f"{name}-timings.md": emulators.timings(plugin),
+            f"{name}-controls.md": emulators.more_controls(plugin),
         }
     return files
 

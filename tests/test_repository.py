@@ -15,13 +15,17 @@ TOP_LEVEL = {
     *("src", "plugins", "tests", "cassettes", "docs"),
 }
 LONGEST_MODULE = 400
-HEAVY = {"httpx", "httpx_retries", "cattrs", "sqlalchemy", "starlette", "uvicorn", "pluggy", "typer", "rich"}
+HEAVY = {
+    *("httpx", "httpx_retries", "cattrs", "sqlalchemy", "starlette", "uvicorn", "pluggy", "typer", "rich"),
+    *("jinja2", "pytest"),
+}
 
 # Each pattern is written so that it does not match itself.
 FORBIDDEN = {
     "a package index": re.compile(r"py[p]i\.org|python[h]osted|registry\.npm[j]s|deb\.deb[i]an"),
+    # Not as a part of an address: a provider's documentation has such folders too.
     "a path of one machine": re.compile(
-        r"/op[t]/|/wor[k]/|/far[m]/|\.librar[y]/|/roo[t]/|/hom[e]/\w|/User[s]/\w"
+        r"(?<![\w.])/(?:op[t]|wor[k]|far[m]|roo[t]|hom[e]/\w+|User[s]/\w+)/|\.librar[y]/"
     ),
     "a live key": re.compile(r"\b[sp]k_liv[e]_\w{16,}|\bwhsec_liv[e]_\w{16,}"),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVAT[E] KEY"),

@@ -1,6 +1,5 @@
 """The tables of one provider's page, and of the page that compares them."""
 
-import importlib
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -9,7 +8,7 @@ import attrs
 from bankbridge import policy_for
 from bankbridge.hookspecs import ProviderPlugin
 from bankbridge.provider import Capabilities
-from docs._tools.markdown import as_markdown, attribute_docs, code, duration, source, summary, table
+from docs._tools.markdown import code, duration, source, table
 
 
 def settings(plugin: ProviderPlugin) -> str:
@@ -55,7 +54,7 @@ _OTHERS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     ),
     "first_poll": ("first read after (with the default policy)", duration),
     "longest_poll": ("longest wait between reads (with the default policy)", duration),
-    "poll_floor": ("by schedule read at most every", duration),
+    "poll_floor": ("read at most every", duration),
     "event_types": ("event types to subscribe to", lambda value: str(len(value))),
 }
 
@@ -97,43 +96,3 @@ def reasons(plugin: ProviderPlugin) -> str:
     """Theirs to ours, with the source of each judgement."""
     rows = ((code(row.said), code(row.reason.value), row.means, source(row.source)) for row in plugin.reasons)
     return table((f"{plugin.title} says", "our reason", "means", "source"), rows)
-
-
-def script_words(plugin: ProviderPlugin) -> str:
-    """What the emulated banks can be told to do."""
-    words = _emulator(plugin).WORDS
-    rows = ((code(word), getattr(says, "says", says)) for word, says in words.items())
-    return table(("word", "what a refresh then does"), rows)
-
-
-def switches(plugin: ProviderPlugin) -> str:
-    """Where the documentation is silent or disagrees with itself, and the readings that can be emulated."""
-    rows = (
-        (
-            code(name),
-            ", ".join(
-                f"**{code(value)}**" if value == switch.default else code(value) for value in switch.values
-            ),
-            f"{as_markdown(getattr(switch, 'says', None) or switch.about)} ({source(switch.source)})",
-        )
-        for name, switch in _emulator(plugin).SWITCHES.items()
-    )
-    return table(("switch", "values (default in bold)", "about"), rows)
-
-
-def timings(plugin: ProviderPlugin) -> str:
-    """How long things take at the emulator."""
-    kind = _emulator(plugin).Timings
-    docs = attribute_docs(kind)
-    made = kind()
-    rows = [
-        [code(field.name), duration(getattr(made, field.name)), docs.get(field.name, "")]
-        for field in attrs.fields(kind)
-    ]
-    width = 3 if docs else 2
-    shown = table(("timing", "default", "")[:width], (row[:width] for row in rows))
-    return f"{source(summary(kind))}\n\n{shown}"
-
-
-def _emulator(plugin: ProviderPlugin) -> Any:  # noqa: ANN401 (a module)
-    return importlib.import_module(f"{plugin.provider.__module__.partition('.')[0]}.emulator")

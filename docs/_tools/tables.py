@@ -6,7 +6,6 @@ from typing import get_args
 
 import attrs
 
-from bankbridge.emulation import PERSON_ACTS, WEBHOOK_MODES
 from bankbridge.hookspecs import ProviderPlugin
 from bankbridge.machine import events as ev
 from bankbridge.machine import link as links
@@ -188,10 +187,3 @@ def defaults() -> str:
 
 def _default(value: object) -> str:
     return duration(value) if hasattr(value, "total_seconds") else str(value)  # type: ignore[arg-type]
-
-
-def emulator_words() -> str:
-    """What every emulator understands."""
-    acts = ", ".join(map(code, PERSON_ACTS))
-    modes = ", ".join(map(code, WEBHOOK_MODES))
-    return f"- `webhooks=`: {modes}.\n- `person(link_id, act)`: {acts}.\n"

@@ -3,7 +3,8 @@
 import sys
 import time
 from importlib.metadata import version
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 try:
     import typer
@@ -77,6 +78,71 @@ def demo(
         )
     if any(verdict.differs for verdict in verdicts):
         raise typer.Exit(1)
+
+
+@app.command(
+    help="Serve emulated providers, for any client in any language, until Ctrl-C.\n\n"
+    "Each speaks its provider's own HTTP, sends signed webhooks and shows a page that stands in for its widget. "
+    "Without a scenario there is a link for each thing that can happen, named after it: link_succeeds, link_mfa …"
+)
+def emulate(  # noqa: PLR0913 (an argument for each option)
+    providers: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PROVIDER[:PORT]",
+            help="What to emulate, and where; port 0 is any free one.",
+            show_default="all",
+        ),
+    ] = None,
+    *,
+    scenario: Annotated[Path | None, typer.Option(help="A scenario file, TOML or JSON.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="What ids, keys, data and faults follow from.", show_default="0")
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="Virtual seconds in a real one; 0 stands still.", show_default="1")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(help="The virtual time at the start: 2026-06-03T15:00:00Z.", show_default="now"),
+    ] = None,
+    switch: Annotated[
+        list[str] | None, typer.Option(metavar="[PROVIDER.]NAME=VALUE", help="Turn a switch. Repeatable.")
+    ] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option(metavar="[PROVIDER.]NAME=RATE", help="Let a fault strike. Repeatable.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    list_switches: Annotated[
+        bool, typer.Option("--list-switches", help="List the switches, and stop.")
+    ] = False,
+    list_faults: Annotated[bool, typer.Option("--list-faults", help="List the faults, and stop.")] = False,
+    list_words: Annotated[
+        bool, typer.Option("--list-words", help="List the script words, and stop.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print for a program.")] = False,
+) -> None:
+    """Serve emulated providers until Ctrl-C."""
+    try:
+        from bankbridge.emulate.choosing import Wish  # noqa: PLC0415 (only this command needs the extra)
+        from bankbridge.emulate.command import run  # noqa: PLC0415
+    except ImportError as error:
+        typer.echo(
+            f"bankbridge emulate: {error.name} is missing: pip install 'bankbridge[emulator]'", err=True
+        )
+        raise typer.Exit(2) from None
+    wish = Wish(
+        providers=providers or (),
+        seed=seed,
+        speed=speed,
+        start=start,
+        switches=switch or (),
+        faults=fault or (),
+    )
+    listing: Literal["switches", "faults", "words"] | None = (
+        "switches" if list_switches else "faults" if list_faults else "words" if list_words else None
+    )
+    raise typer.Exit(run(wish, scenario=scenario, host=host, listing=listing, as_json=as_json))
 
 
 def main() -> None:

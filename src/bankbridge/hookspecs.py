@@ -31,8 +31,9 @@ class ReasonRow:
 class ProviderPlugin:
     """What a plugin brings.
 
-    ``events`` and ``reasons`` are its tables as a reader sees them. ``emulator`` makes its emulator; it is called
-    only when one is wanted, and imports what it needs then.
+    ``events`` and ``reasons`` are its tables as a reader sees them. ``emulator`` makes its emulator, and ``emulation``
+    gives the `bankbridge.emulation.kind.EmulatorKind` of it: what it can be told. Both are called only when an emulator
+    is wanted, and import what they need then.
     """
 
     provider: type[Provider]
@@ -40,6 +41,7 @@ class ProviderPlugin:
     events: Mapping[str, str]
     reasons: tuple[ReasonRow, ...]
     emulator: Callable[..., Any] | None = None
+    emulation: Callable[[], Any] | None = None
 
 
 def lazily(target: str) -> Callable[..., Any]:

@@ -42,7 +42,7 @@ class Capabilities:
     """What a provider can do. What is declared must work; what is not is never called.
 
     ``cooldowns``: its wait after a success, by scope. ``first_poll``, ``longest_poll``: when reading a refresh
-    makes sense; by schedule never more often than ``poll_floor``, beside the one read that an event may ask for.
+    makes sense; never more often than ``poll_floor``, whatever asks for it.
     ``replays_errors``: it stores a create's answer, errors too, and replays it for the same idempotency key.
     ``finds_running``: ``create_refresh(look_first=True)`` can see a refresh that runs already. ``date_windows``:
     movements can be asked for by date. ``event_types``: what to subscribe to, which is what the plugin

@@ -4,9 +4,10 @@ For providers whose deliveries are one JSON object with ``type``, ``id``, ``crea
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, cast
 
 import attrs
 
@@ -15,6 +16,11 @@ from bankbridge.payload import Payload
 from bankbridge.webhooks import Delivery
 from bankbridge.wire import Response
 from bankbridge.words.errors import PayloadError
+
+_HUMP: Final = re.compile(r"(?<=[a-z0-9])[A-Z]")
+
+# Levels in which keys are looked at: nothing that is read lies deeper.
+_DEEPEST: Final = 6
 
 
 @attrs.frozen(kw_only=True)
@@ -47,16 +53,18 @@ def translate_by(
 ) -> Sequence[Notice]:
     """One event, one notice. Total: an unknown type and a body without its shape are kept as ``NotUnderstood``.
 
-    ``instead`` may speak for the whole event before the table is asked. An event without a time of its own is
-    told with the delivery's, and its notice carries none.
+    The table reads keys in snake_case, however they are written: Fintoc's test events once had them in
+    camelCase (https://docs.fintoc.com/docs/webhooks-testing). ``instead`` may speak for the whole event before
+    the table is asked. An event without a time of its own is told with the delivery's, and its notice carries
+    none.
     """
     raw: Mapping[str, Any] = {}
     said = "?"
     try:
-        event = event_of(delivery)
-        raw = event.raw
+        raw = event_of(delivery).raw
+        event = Payload(_in_snake_case(raw))
         said = event.maybe_text("type") or "?"
-        at = event.maybe_moment("created_at", "createdAt")
+        at = event.maybe_moment("created_at")
         if (spoken := instead(event)) is not None:
             return [Notice(type=said, about=Subject(), says=spoken, occurred_at=at, raw=raw)]
         if (row := table.get(said)) is None:
@@ -66,6 +74,21 @@ def translate_by(
         return [Notice(type=said, about=row.about(data), says=says, occurred_at=at, raw=raw)]
     except PayloadError as error:
         return [_kept(said, str(error), raw)]
+
+
+def _in_snake_case(value: object, depth: int = _DEEPEST) -> object:
+    if isinstance(value, dict) and depth:
+        read = {
+            key: _in_snake_case(inner, depth - 1) for key, inner in cast(dict[str, object], value).items()
+        }
+        return {_HUMP.sub(_lowered, key): inner for key, inner in read.items()} | read
+    if isinstance(value, list) and depth:
+        return [_in_snake_case(inner, depth - 1) for inner in cast(list[object], value)]
+    return value
+
+
+def _lowered(hump: re.Match[str]) -> str:
+    return f"_{hump[0].lower()}"
 
 
 def _kept(said: str, why: str, raw: Mapping[str, Any]) -> Notice:

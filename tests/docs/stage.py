@@ -1,6 +1,5 @@
 """What the recipes take for granted: both providers emulated, webhooks that arrive, and a configured bridge."""
 
-import importlib
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -9,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import attrs
-import httpx
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -17,18 +15,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bankbridge import BankBridge, Outcome
+from bankbridge.emulate.known import kind_of
 from bankbridge.emulation import Clock, EmulatedLink, Emulator, Server
 from bankbridge.registry import plugins
 
 
 @attrs.define
 class Stage:
-    """Everything a page's code can be given. ``hook`` takes deliveries: by default, the bridge."""
+    """Everything a page's code can be given. ``hook`` takes deliveries: by default, the bridge.
+
+    What ``stack`` is given ends with the stage.
+    """
 
     clock: Clock
     emulators: Mapping[str, Emulator]
     urls: Mapping[str, str]
     secrets: Mapping[str, str]
+    stack: ExitStack
     hook: Any = None
     bridge: BankBridge = attrs.field(init=False)
     statuses: list[int] = attrs.field(factory=list)
@@ -69,7 +72,7 @@ def staged(*, real_time: bool = False) -> Iterator[Stage]:
         emulators: dict[str, Emulator] = {}
         for name, plugin in plugins().items():
             assert plugin.emulator is not None
-            quick = {"timings": _quick(plugin.emulator(clock))} if real_time else {}
+            quick = {"timings": _quick(name)} if real_time else {}
             emulators[name] = plugin.emulator(clock, **quick)
         urls = {name: stack.enter_context(Server(one.app)).url for name, one in emulators.items()}
 
@@ -84,8 +87,14 @@ def staged(*, real_time: bool = False) -> Iterator[Stage]:
         receiver = stack.enter_context(
             Server(Starlette(routes=[Route("/webhooks/{connection}", take, methods=["POST"])]))
         )
-        secrets = {name: _register(name, urls[name], one, receiver.url) for name, one in emulators.items()}
-        stage = Stage(clock, emulators, urls, secrets)
+        secrets = {
+            name: one.add_endpoint(
+                f"{receiver.url}/webhooks/{name}",
+                events=sorted(plugins()[name].provider.capabilities.event_types),
+            )
+            for name, one in emulators.items()
+        }
+        stage = Stage(clock, emulators, urls, secrets, stack)
         stage.bridge = stack.enter_context(BankBridge(stage.providers(), clock=clock.now))
 
         def to_bridge(connection: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
@@ -96,25 +105,12 @@ def staged(*, real_time: bool = False) -> Iterator[Stage]:
         yield stage
 
 
-def _quick(emulator: Emulator) -> Any:
-    """The emulator's timings, with what takes seconds at a bank done in some hundredths of one."""
-    kind = importlib.import_module(type(emulator).__module__.rpartition(".")[0]).Timings
+def _quick(name: str) -> Any:
+    """An emulator's timings, with what takes seconds at a bank done in some hundredths of one."""
+    kind: Any = kind_of(name).timings
     short = timedelta(minutes=3)
     usual = {field.name: getattr(kind(), field.name) for field in attrs.fields(kind)}
     return kind(**{name: wait / 500 if wait < short else wait for name, wait in usual.items()})
-
-
-def _register(name: str, url: str, emulator: Emulator, receiver: str) -> str:
-    scheme = "Bearer " if name == "rail" else ""
-    answer = httpx.post(
-        f"{url}/v1/webhook_endpoints",
-        headers={"authorization": f"{scheme}{emulator.secret_key}"},
-        json={
-            "url": f"{receiver}/webhooks/{name}",
-            "enabled_events": sorted(plugins()[name].provider.capabilities.event_types),
-        },
-    )
-    return str(answer.raise_for_status().json()["secret"])
 
 
 class Worker:

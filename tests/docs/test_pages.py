@@ -2,16 +2,20 @@
 
 import queue
 from collections.abc import Callable, Mapping
+from functools import partialmethod
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from playwright.sync_api import BrowserType, expect
 
 from bankbridge import BankBridge, FetchMovements
 from bankbridge.store.sql import SqlStore, new_key
+from tests.browser.application import ARGUMENTS, PATIENCE, running
 from tests.docs.blocks import blocks_of, run
 from tests.docs.stage import Stage, staged
+from tests.needs import program
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -77,6 +81,20 @@ def _connecting(stage: Stage, _patch: pytest.MonkeyPatch, _folder: Path) -> dict
     return {"link_id": link.link_id, "intent": intent, "connect_at_the_provider": reconnect}
 
 
+def _in_a_browser(stage: Stage, patch: pytest.MonkeyPatch, _folder: Path) -> dict[str, Any]:
+    chromium = program("chromium", "apt-get install chromium")
+    patch.setattr(
+        BrowserType, "launch", partialmethod(BrowserType.launch, executable_path=chromium, args=ARGUMENTS)
+    )
+    expect.set_options(timeout=PATIENCE)
+    application = stage.stack.enter_context(running("rail", script="https://widget.rail.cl/v1/embed.js"))
+    return {
+        "application_url": application.url,
+        "rail_url": application.emulator_url,
+        "rail": application.emulator,
+    }
+
+
 def _afterwards_connected(stage: Stage, names: Mapping[str, Any]) -> None:
     assert stage.until(names["intent"].id).status.value == "succeeded"
 
@@ -98,6 +116,7 @@ PREPARED: Mapping[str, Callable[[Stage, pytest.MonkeyPatch, Path], dict[str, Any
     "how-to/read-movements.md": _reading,
     "how-to/show-a-prompt.md": _prompting,
     "how-to/connect-again.md": _connecting,
+    "how-to/answer-a-prompt-in-a-browser.md": _in_a_browser,
 }
 AFTERWARDS: Mapping[str, Callable[[Stage, Mapping[str, Any]], None]] = {
     "how-to/connect-again.md": _afterwards_connected,

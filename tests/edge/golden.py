@@ -68,6 +68,7 @@ _FIRST_ATTEMPT: Final = Attempt(
     end=End(kind=EndKind.FAILED, failure=_UNAVAILABLE),
     failure=_UNAVAILABLE,
     unclear=1,
+    unanswered=1,
     reads=3,
 )
 
@@ -89,6 +90,7 @@ _SECOND_ATTEMPT: Final = Attempt(
         ),
     ),
     prompts=(_PROMPT,),
+    looked_at=_at(7),
     read_at=_at(8),
 )
 

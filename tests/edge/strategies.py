@@ -99,7 +99,9 @@ attempts = every_field(
     refusal=maybe(failures),
     failure=maybe(failures),
     unclear=counts,
+    unanswered=counts,
     reads=counts,
+    looked_at=maybe(moments),
     read_at=maybe(moments),
 )
 intents = every_field(

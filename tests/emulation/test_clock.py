@@ -52,6 +52,22 @@ async def test_advance_wakes_those_whose_time_has_come_the_earliest_first():
     await tasks[3]
 
 
+async def test_who_sleeps_until_the_same_moment_wakes_in_the_order_of_lying_down():
+    clock = Clock(start=START, speed=0)
+    woken: list[int] = []
+
+    async def sleep(number: int) -> None:
+        await clock.sleep(seconds(10))
+        woken.append(number)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(100):
+            group.create_task(sleep(number))
+        await asyncio.sleep(0)
+        clock.advance(seconds(10))
+    assert woken == list(range(100))
+
+
 async def test_a_time_that_has_passed_is_not_waited_for():
     clock = Clock(start=START, speed=0)
     await clock.sleep_until(START - seconds(1))

@@ -1,8 +1,9 @@
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bankbridge.emulation import Answer, IdempotencyConflictError, IdempotencyKeys
+from bankbridge.emulation import Answer, Clock, IdempotencyConflictError, IdempotencyKeys
 
 
 class Counting:
@@ -54,3 +55,39 @@ async def test_two_at_the_same_time_are_done_once():
     answers = await asyncio.gather(*(keys.once("key", b"body", make) for _ in range(5)))
     assert make.times == 1
     assert {answer.body for answer in answers} == {b"1"}
+
+
+@pytest.mark.parametrize(("status", "times"), [(401, 2), (429, 1), (500, 1)])
+async def test_what_is_not_stored_is_the_providers_to_say(status, times):
+    keys, make = IdempotencyKeys(unstored={401}), Counting(status)
+    for _ in range(2):
+        await keys.once("key", b"body", make)
+    assert make.times == times
+
+
+async def test_a_key_is_forgotten_when_its_time_is_over_on_the_virtual_clock():
+    clock = Clock(start=datetime(2026, 6, 3, 15, 0, tzinfo=UTC), speed=0)
+    keys, make = IdempotencyKeys(clock=clock, keeps_for=timedelta(hours=24)), Counting(201)
+    await keys.once("old", b"body", make)
+    clock.advance(timedelta(hours=12))
+    await keys.once("new", b"body", make)
+    clock.advance(timedelta(hours=12) - timedelta(microseconds=1))
+    assert (await keys.once("old", b"body", make)).body == b"1"
+    clock.advance(timedelta(microseconds=1))
+    assert (await keys.once("new", b"body", make)).body == b"2"
+    assert (await keys.once("old", b"other", make)).body == b"3"
+    assert set(keys._stored) == set(keys._locks) == {"new", "old"}
+
+
+async def test_a_request_that_outlives_the_key_is_still_done_once():
+    clock = Clock(start=datetime(2026, 6, 3, 15, 0, tzinfo=UTC), speed=0)
+    keys, make = IdempotencyKeys(clock=clock, keeps_for=timedelta(hours=24)), Counting(201)
+    await keys.once("key", b"body", make)
+    clock.advance(timedelta(hours=25))
+    answers = await asyncio.gather(*(keys.once("key", b"body", make) for _ in range(5)))
+    assert {answer.body for answer in answers} == {b"2"}
+
+
+def test_a_time_without_a_clock_is_refused():
+    with pytest.raises(ValueError, match="clock and keeps_for go together"):
+        IdempotencyKeys(keeps_for=timedelta(hours=24))

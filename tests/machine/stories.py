@@ -188,9 +188,11 @@ def any_of(kind: type[Event]) -> Event:
 
 
 def without_bookkeeping(intent: RefreshIntent) -> RefreshIntent:
-    """The intent without when to look next and how often we looked or asked."""
+    """The intent without when to look next and when and how often we looked or asked."""
     attempts = [
-        attrs.evolve(attempt, reads=0, read_at=None, unclear=0, key="", asked_at=at())
+        attrs.evolve(
+            attempt, reads=0, looked_at=None, read_at=None, unclear=0, unanswered=0, key="", asked_at=at()
+        )
         for attempt in (*intent.past, intent.attempt)
     ]
     return attrs.evolve(

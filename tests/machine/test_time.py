@@ -161,6 +161,14 @@ def test_a_create_answered_with_errors_time_after_time_counts_as_refused():
     assert (refused.failure.reason, refused.failure.code) == (Reason.PROVIDER_ERROR, "HTTP 500")
 
 
+def test_a_create_that_once_had_no_answer_is_never_called_refused():
+    """It may run. A new attempt with a new key could start a second refresh beside it."""
+    lost, error = CreateUnclear(detail="no answer"), CreateUnclear(detail="HTTP 500", answered=True)
+    intent = tell(wish(), woken(), lost, *[error] * (ONE_WORD.timing.answered_errors + 3))
+    assert (intent.status, intent.attempt.key) == (Status.REQUESTED, wish().attempt.key)
+    assert tell(intent, error, minute=20).status is Status.LOST
+
+
 @pytest.mark.parametrize("event", [woken(), CreateUnclear(detail="no answer")])
 def test_a_create_that_stays_unclear_is_lost_at_the_deadline(event: Event):
     assert tell(wish(), event, minute=19.9).status is Status.REQUESTED
@@ -187,6 +195,28 @@ def test_polls_grow_from_the_first_to_the_longest():
         assert due.effects == READ
         intent = tell(due.intent, ReadFinished(), minute=now)
     assert waited == [30, 60, 120, 240, 300, 300]
+
+
+def test_a_hint_asks_for_no_read_sooner_than_the_provider_allows():
+    running = tell(wish(), started(A, B), reported(A), policy=EVERY)
+    looked = wake(running, minute=1.5, policy=EVERY)
+    assert looked.effects == READ
+    read = tell(looked.intent, ReadFinished(), policy=EVERY, minute=1.5)
+    soon = advance(read, reported(B), now=at(1.55), policy=EVERY)
+    assert soon.effects == ()
+    assert soon.intent.wake is not None
+    assert soon.intent.wake.at == at(1.5) + EVERY.timing.poll_floor
+    assert advance(read, reported(B), now=at(1.6), policy=EVERY).effects == READ
+
+
+def test_no_other_wake_up_presses_a_read_either():
+    running = tell(wish(), started(), offered(minute=0.5, until=10.5))
+    looked = wake(running, minute=10.99)
+    assert looked.effects == READ
+    assert looked.intent.wake is not None
+    assert looked.intent.wake.at == at(10.99) + ONE_WORD.timing.poll_floor, (
+        "not at the prompt's end, half a second later"
+    )
 
 
 def test_a_read_that_is_told_to_wait_waits():

@@ -1,6 +1,7 @@
 """What Rail's deliveries say: every documented payload, every row of the tables, and whatever else may come."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -186,6 +187,23 @@ def test_extra_fields_change_nothing():
     assert (notice.says, notice.raw) == (only(body).says, more)
 
 
+def in_camel_case(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            re.sub(r"_([a-z])", lambda at: at[1].upper(), key): in_camel_case(one)
+            for key, one in value.items()
+        }
+    return value
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_keys_in_camel_case_say_the_same(name):
+    """Half understood would be worse than not at all: a failure without its code is another failure."""
+    raw = in_camel_case(payload("rail", name))
+    said, about, says, at = SAYS[name]
+    assert only(raw) == Notice(type=said, about=about, says=says, occurred_at=at, raw=raw)
+
+
 NOT_UNDERSTOOD = {
     "an unknown type": event("bank.exploded", id="x"),
     "a cancel event that no catalogue has": event("refresh_intent.canceled", id="ri_1", status="canceled"),
@@ -195,6 +213,7 @@ NOT_UNDERSTOOD = {
     "data that is no object": {"id": "evt_1", "type": "link.deleted", "data": [1]},
     "no id of the link": event("link.expired", status="expired"),
     "an id that is a number": event("link.expired", id=7),
+    "no id, and lists as deep as can be": event("link.expired", deep=json.loads("[" * 900 + "]" * 900)),
     "a count that is text": event("link.refreshed", id="l", new_movements_count="5"),
     "a time without an offset": event("link.created", id="l") | {"created_at": "2026-06-03T15:00:45"},
     "a time that is none": event("link.created", id="l") | {"created_at": "yesterday"},

@@ -150,6 +150,24 @@ def test_only_reads_are_sent_again_at_once(colour):
     assert [method for method, *_ in site.asked] == ["GET", "GET", "POST"]
 
 
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_look_at_a_refresh_is_not_sent_again_at_once(colour):
+    site = Site(
+        lambda request: JSONResponse(
+            {"id": "ri_1", "status": "created"}, 200 if request.method == "POST" else 502
+        )
+    )
+    now = [START]
+    with (
+        site.serve() as here,
+        bridged(colour, {"rail": rail(here.url)}, store=store_with("rail"), clock=lambda: now[0]) as bridge,
+    ):
+        bridge.refresh("link_1")
+        now[0] += timedelta(minutes=1)
+        assert bridge.wake_due() == 1
+    assert [method for method, *_ in site.asked] == ["POST", "GET"]
+
+
 # --- the generators --------------------------------------------------------------------------------
 
 

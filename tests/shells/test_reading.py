@@ -16,7 +16,6 @@ from bankbridge.shells.reading import Gap, read_movements
 from bankbridge.words.errors import UnknownLinkError
 from bankbridge.words.ids import AccountId, MovementId
 from bankbridge_fintoc import Fintoc
-from bankbridge_fintoc.emulator import seeds
 from bankbridge_rail import Rail
 from tests.stages import COLOURS, staged
 from tests.talking import link_of
@@ -234,14 +233,15 @@ def test_a_shortfall_is_pinned_to_its_day():
 
 @pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize(
-    ("provider", "switches"), [("rail", {}), ("fintoc", {}), ("fintoc", {"paging": "unstable"})]
+    ("provider", "faults"), [("rail", {}), ("fintoc", {}), ("fintoc", {"unstable_paging": 1})]
 )
-def test_every_row_of_an_emulator_comes_once(provider, switches, colour):
-    with staged(provider, colour=colour, webhooks=False, switches=switches) as stage:
-        link = stage.link(accounts=2)
+def test_every_row_of_an_emulator_comes_once(provider, faults, colour):
+    with staged(provider, colour=colour, webhooks=False) as stage:
+        link = stage.link(accounts=2, faults=faults)
         account = link.account_ids[0]
         if provider == "fintoc":
-            _grow(stage.emulator, account, 700)
+            # Longer than a page holds, over a year.
+            stage.emulator.set_history(account, 700, days=365)
         found = list(stage.bridge.movements(account))
         unconfirmed = [one for one in found if one.status != "confirmed"]
         assert len({one.id for one in found}) == len(found) == {"rail": 65, "fintoc": 700}[provider]
@@ -253,16 +253,6 @@ def test_every_row_of_an_emulator_comes_once(provider, switches, colour):
         )
         some = list(stage.bridge.movements(account, since, until))
         assert {one.id for one in some} == {one.id for one in found if since <= one.post_date <= until}
-
-
-def _grow(emulator: Any, account_id: str, count: int) -> None:
-    """Give an account a longer history than a page holds, over a year."""
-    (account,) = [
-        one for link in emulator._world.links.values() for one in link.accounts if one.id == account_id
-    ]
-    account.movements.clear()
-    for number in range(count):
-        seeds._add_row(account, date(2026, 6, 1) - timedelta(days=number * 365 // count))
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -281,15 +271,11 @@ def test_nothing_is_asked_before_the_first_row_is_wanted(colour):
 
 @pytest.mark.parametrize("colour", COLOURS)
 def test_a_gap_is_an_error_unless_it_is_allowed(colour):
-    with staged("fintoc", colour=colour, webhooks=False, switches={"paging": "unstable"}) as stage:
-        link = stage.link(accounts=1)
+    with staged("fintoc", colour=colour, webhooks=False) as stage:
+        link = stage.link(accounts=1, faults={"unstable_paging": 1})
         account = link.account_ids[0]
-        _grow(stage.emulator, account, 900)
-        (row_holder,) = stage.emulator._world.links.values()
         # All on one day: no window of dates is narrow enough.
-        stage.emulator._world.timings = type(stage.emulator._world.timings)(narrow_window=timedelta(0))
-        for movement in row_holder.accounts[0].movements:
-            movement.post_date = date(2026, 6, 1)
+        stage.emulator.set_history(account, 900, days=1)
         strict = stage.bridge.movements(account)
         got: list[Movement] = []
         with pytest.raises(MovementsMissingError) as caught:

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from bankbridge import LinkStatus, Status
@@ -228,6 +229,61 @@ def test_the_event_of_a_refresh_whose_create_was_refused_is_still_heard():
             tuple(sorted(link.account_ids))
         ]
         assert stage.store._tables.parked == {}
+
+
+def started_meanwhile(stage, link, refresh_id):
+    """Ask for a refresh whose answer is lost, while an event tells of one."""
+    real = stage.bridge._client.request
+
+    def lose(**arguments):
+        if arguments["method"] != "POST":
+            return real(**arguments)
+        begun = event(
+            "refresh_intent.created",
+            at=stage.clock.now(),
+            id=refresh_id,
+            link_id=link.link_id,
+            status="created",
+        )
+        assert send(stage, {**begun, "id": f"evt_{refresh_id}"}) == (200, "ok")
+        raise httpx.ReadTimeout("too late")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage.bridge._client, "request", lose)
+        return stage.bridge.refresh(link.link_id)
+
+
+def test_an_event_that_came_before_the_answer_was_lost_says_which_refresh_it_was():
+    with staged("rail", webhooks=False) as stage:
+        intent = started_meanwhile(stage, stage.link(), "ri_made")
+        assert (intent.attempt.unclear, intent.attempt.refresh_id) == (1, "ri_made")
+        assert stage.store._tables.parked == {}
+
+
+def test_a_refresh_that_two_creates_may_have_made_is_adopted_by_neither():
+    """Each is asked again with its own key, and is answered with its own refresh."""
+    with staged("rail", webhooks=False) as stage:
+        link = stage.link()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(stage.bridge._client, "request", _no_network)
+            first = stage.bridge.refresh(link.link_id)
+            assert first.status is Status.REQUESTED
+            stage.bridge.cancel(first.id)
+            stage.clock.advance(timedelta(seconds=20))
+            second = stage.bridge.refresh(link.link_id)
+            told = event(
+                "refresh_intent.created", at=START, id="ri_first", link_id=link.link_id, status="created"
+            )
+            assert send(stage, told) == (200, "ok")
+        assert stage.bridge.explain(second.id).intent.attempt.refresh_id is None
+        outcome = stage.play([second.id])[second.id]
+        assert outcome.status is Status.SUCCEEDED
+        (made,) = stage.truth(link)["intents"]
+        assert stage.bridge.explain(second.id).intent.attempt.refresh_id == made["id"]
+
+
+def _no_network(**_arguments):
+    raise httpx.ReadTimeout("too late")
 
 
 def test_a_late_event_of_the_attempt_before_does_not_pass_for_the_next():

@@ -5,28 +5,23 @@ Needs the extra ``bankbridge[emulator]``. A plugin's emulator shows the face `Em
 
 from bankbridge.emulation.background import PATIENCE, Background
 from bankbridge.emulation.clock import Clock
+from bankbridge.emulation.control import Act, control, control_routes
 from bankbridge.emulation.emulator import (
     EmulatedLink,
     Emulator,
     UnknownLinkError,
     WidgetError,
     WidgetSession,
-    control_routes,
 )
 from bankbridge.emulation.faults import FAULTS, NEVER, Fault, FaultPlan, Strike, read_rates
+from bankbridge.emulation.http_faults import Envelope, FaultyHttp, RatesOf
 from bankbridge.emulation.idempotency import Answer, IdempotencyConflictError, IdempotencyKeys
-from bankbridge.emulation.sender import (
-    Delivery,
-    Endpoint,
-    Faults,
-    RetrySchedule,
-    Sending,
-    Sign,
-    WebhookSender,
-    sign_hmac_v1,
-)
+from bankbridge.emulation.sender import WebhookSender
+from bankbridge.emulation.sending import Delivery, Endpoint, RetrySchedule, Sending
 from bankbridge.emulation.server import LostResponse, PortInUseError, Server, ServerError
+from bankbridge.emulation.signing import Sign, sign_hmac_v1
 from bankbridge.emulation.switches import Switch, read_switches, switch_table
+from bankbridge.emulation.webhook_faults import Faults, link_rates, webhook_faults
 from bankbridge.emulation.words import PERSON_ACTS, WEBHOOK_MODES, Script, UnknownWordError, check_word
 
 __all__ = [
@@ -35,6 +30,7 @@ __all__ = [
     "PATIENCE",
     "PERSON_ACTS",
     "WEBHOOK_MODES",
+    "Act",
     "Answer",
     "Background",
     "Clock",
@@ -42,13 +38,16 @@ __all__ = [
     "EmulatedLink",
     "Emulator",
     "Endpoint",
+    "Envelope",
     "Fault",
     "FaultPlan",
     "Faults",
+    "FaultyHttp",
     "IdempotencyConflictError",
     "IdempotencyKeys",
     "LostResponse",
     "PortInUseError",
+    "RatesOf",
     "RetrySchedule",
     "Script",
     "Sending",
@@ -63,9 +62,12 @@ __all__ = [
     "WidgetError",
     "WidgetSession",
     "check_word",
+    "control",
     "control_routes",
+    "link_rates",
     "read_rates",
     "read_switches",
     "sign_hmac_v1",
     "switch_table",
+    "webhook_faults",
 ]

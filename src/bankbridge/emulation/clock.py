@@ -5,7 +5,7 @@ import contextlib
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -36,7 +36,8 @@ class Clock:
         self._started = time.monotonic()
         self._speed = speed
         self._lock = threading.Lock()
-        self._sleepers: set[_Sleeper] = set()
+        # In the order in which they lay down: who sleeps until the same moment wakes in that order, in every run.
+        self._sleepers: dict[_Sleeper, None] = {}
 
     @property
     def speed(self) -> float:
@@ -84,11 +85,20 @@ class Clock:
                 await self._wait(sleeper.woken, left)
         finally:
             with self._lock:
-                self._sleepers.discard(sleeper)
+                self._sleepers.pop(sleeper, None)
 
     async def sleep(self, delta: timedelta) -> None:
         """Return once ``delta`` of virtual time has passed."""
         await self.sleep_until(self.now() + delta)
+
+    async def wait(self, what: asyncio.Future[Any], until: datetime) -> bool:
+        """Whether ``what`` is done by the virtual time ``until``; return at the earlier of the two."""
+        deadline = asyncio.ensure_future(self.sleep_until(until))
+        try:
+            await asyncio.wait((what, deadline), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            deadline.cancel()
+        return what.done()
 
     def _now(self) -> datetime:
         return self._base + timedelta(seconds=(time.monotonic() - self._started) * self._speed)
@@ -96,7 +106,7 @@ class Clock:
     def _time_left(self, sleeper: _Sleeper) -> timedelta:
         """Look at the time and lie down in one step, so that no `advance` falls in between."""
         with self._lock:
-            self._sleepers.add(sleeper)
+            self._sleepers[sleeper] = None
             return sleeper.at - self._now()
 
     async def _wait(self, woken: asyncio.Event, left: timedelta) -> None:

@@ -1,29 +1,17 @@
-"""The face that every emulated provider shows to a test, in Python and over HTTP under ``/__emulator/``.
+"""The face that every emulated provider shows to a test, in Python; `bankbridge.emulation.control` is its HTTP side."""
 
-The HTTP side lies outside the provider's own paths and asks for no key::
-
-    POST /__emulator/links                {"attempts": ["mfa"], "webhooks": "twice", "accounts": 3}
-    POST /__emulator/links/{id}/person    {"act": "right_code"}
-    GET  /__emulator/truth
-    POST /__emulator/clock/advance        {"seconds": 45}
-"""
-
-import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol, TypeAlias, cast
+from typing import Any, Literal, Protocol, TypeAlias
 
 import attrs
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
 
 from bankbridge.emulation.background import PATIENCE
 from bankbridge.emulation.clock import Clock
 from bankbridge.emulation.faults import NEVER, FaultPlan
 
-Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+WidgetReason: TypeAlias = Literal["token", "expired", "login"]
 
 
 @attrs.frozen(kw_only=True)
@@ -55,11 +43,15 @@ class UnknownLinkError(LookupError):
 
 
 class WidgetError(Exception):
-    """The widget cannot go on: the token is unknown, used or expired, or the bank refused the login."""
+    """The widget cannot go on; the text may be shown to the person.
 
+    ``reason`` says why: the ``token`` is unknown or was used, its time has ``expired``, or the bank refused the
+    ``login``.
+    """
 
-class _BadBodyError(ValueError):
-    """A control request that says nothing sensible."""
+    def __init__(self, message: str, reason: WidgetReason = "token") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Emulator(Protocol):
@@ -96,6 +88,11 @@ class Emulator(Protocol):
         ...
 
     @property
+    def switches(self) -> Mapping[str, str]:
+        """Every switch with its value."""
+        ...
+
+    @property
     def widget_script(self) -> str:
         """The JavaScript that gives a page the same global object as the provider's real widget script."""
         ...
@@ -120,8 +117,23 @@ class Emulator(Protocol):
         """
         ...
 
+    def add_endpoint(
+        self,
+        url: str,
+        *,
+        events: Sequence[str] | None = None,
+        secret: str | None = None,
+        mode: str = "test",
+    ) -> str:
+        """Register a webhook endpoint, as an application does by a request; what its deliveries are signed with.
+
+        ``events`` are the types that are sent there (default: all), from links of that ``mode``. Without a ``secret``
+        one is made up. Raises `UnknownWordError` for a type that the provider does not have, or a mode that is none.
+        """
+        ...
+
     def widget(self, token: str) -> WidgetSession:
-        """What the widget shows for a token. Raises `WidgetError`, whose text may be shown to the person."""
+        """What the widget shows for a token. Raises `WidgetError`."""
         ...
 
     def connect(self, token: str, *, institution: str, username: str, password: str) -> str:
@@ -161,81 +173,13 @@ class Emulator(Protocol):
                  "intents": [{"id": ..., "status": ..., "error_code": ..., "accounts": {ACCOUNT_ID: ...},
                               "created_at": ..., "ended_at": ..., "creates": [...], "polls": [at, ...]}]}},
              "requests": {"GET /v1/links": 2},
-             "deliveries": [{"id": ..., "type": ..., "endpoint_id": ..., "lost": false, "tries": 1,
-                             "statuses": [200]}],
+             "deliveries": [{"id": ..., "type": ..., "endpoint_id": ..., "lost": false, "faults": ["corrupt"],
+                             "tries": 1, "statuses": [200], "corrupt_statuses": [401]}],
              "faults": [{"fault": "drop", "on": ..., "at": ...}]}
 
         ``creates`` holds every request to create, also the replayed and refused ones (``intent_id`` null);
         an intent's own ``creates`` are those answered with it. ``accounts`` is empty at a provider whose
-        intents have one result per link.
+        intents have one result per link. ``statuses`` has null for a try without an answer; a corrupted copy is no
+        try of the event.
         """
         ...
-
-
-def control_routes(emulator: Emulator) -> list[BaseRoute]:
-    """The routes under ``/__emulator/`` of any emulator."""
-
-    async def add_link(request: Request) -> Response:
-        link = emulator.add_link(**_link_arguments(await _object(request)))
-        return JSONResponse(attrs.asdict(link), 201)
-
-    async def person(request: Request) -> Response:
-        emulator.person(request.path_params["link_id"], str((await _object(request)).get("act")))
-        return JSONResponse({})
-
-    async def truth(_request: Request) -> Response:
-        return JSONResponse(emulator.truth())
-
-    async def advance(request: Request) -> Response:
-        emulator.clock.advance(_seconds(await _object(request)))
-        return JSONResponse({"now": emulator.clock.now().isoformat()})
-
-    return [
-        Route("/__emulator/links", _answering(add_link), methods=["POST"]),
-        Route("/__emulator/links/{link_id}/person", _answering(person), methods=["POST"]),
-        Route("/__emulator/truth", _answering(truth), methods=["GET"]),
-        Route("/__emulator/clock/advance", _answering(advance), methods=["POST"]),
-    ]
-
-
-def _answering(handler: Handler) -> Handler:
-    async def answer(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except ValueError as error:
-            return JSONResponse({"error": {"code": "bad_request", "message": str(error)}}, 400)
-        except UnknownLinkError as error:
-            return JSONResponse({"error": {"code": "not_found", "message": str(error)}}, 404)
-
-    return answer
-
-
-async def _object(request: Request) -> dict[str, Any]:
-    body: object = json.loads(await request.body() or b"{}")
-    if not isinstance(body, dict):
-        raise _BadBodyError(f"the body is a JSON {type(body).__name__}: send an object")
-    return cast(dict[str, Any], body)
-
-
-def _link_arguments(body: dict[str, Any]) -> dict[str, Any]:
-    kinds: dict[str, tuple[type, ...]] = {
-        "attempts": (list,),
-        "webhooks": (str,),
-        "institution": (str, type(None)),
-        "accounts": (int,),
-    }
-    for name, value in body.items():
-        if name not in kinds:
-            raise _BadBodyError(f"unknown field {name!r}: known are {', '.join(kinds)}")
-        if not isinstance(value, kinds[name]):
-            raise _BadBodyError(
-                f"{name} is {value!r}: send {' or '.join(kind.__name__ for kind in kinds[name])}"
-            )
-    return body
-
-
-def _seconds(body: dict[str, Any]) -> timedelta:
-    seconds = body.get("seconds")
-    if not isinstance(seconds, int | float) or not 0 <= seconds < 1e9:
-        raise _BadBodyError(f"seconds is {seconds!r}: send how many to move forward")
-    return timedelta(seconds=seconds)

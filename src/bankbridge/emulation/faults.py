@@ -182,11 +182,13 @@ class FaultPlan:
             return [{"fault": one.fault, "on": one.on, "at": one.at.isoformat()} for one in self._struck]
 
 
-def read_rates(rates: Mapping[str, float]) -> Mapping[str, float]:
+def read_rates(rates: Mapping[str, object]) -> Mapping[str, float]:
     """The same rates, checked. Raises `UnknownWordError` and ValueError."""
+    checked: dict[str, float] = {}
     for fault, rate in rates.items():
         check_word("fault", fault, FAULTS)
         # nan compares false with everything.
-        if not 0 <= rate <= 1:
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
             raise ValueError(f"the rate of {fault} is {rate!r}: give a probability from 0 to 1")
-    return MappingProxyType(dict(rates))
+        checked[fault] = rate
+    return MappingProxyType(checked)

@@ -2,15 +2,21 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Final
 
 import attrs
+
+from bankbridge.emulation.clock import Clock
 
 # A request that was turned away at the door has not been done: the same key must be good for it later.
 # Failed authentication: https://docs.fintoc.com/reference/idempotent-requests.
 # undocumented: that throttling (429) is of the same kind.
 UNSTORED_STATUSES: Final = frozenset({401, 429})
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @attrs.frozen
@@ -26,11 +32,34 @@ class IdempotencyConflictError(Exception):
     """The key was used before, for another request."""
 
 
-class IdempotencyKeys:
-    """The first answer to every key, 4xx and 5xx included, `UNSTORED_STATUSES` excepted."""
+@attrs.frozen
+class _Stored:
+    request: bytes
+    answer: Answer
+    at: datetime
 
-    def __init__(self) -> None:
-        self._stored: dict[str, tuple[bytes, Answer]] = {}
+
+class IdempotencyKeys:
+    """The first answer to every key, 4xx and 5xx included, those with an ``unstored`` status excepted.
+
+    A key is forgotten when ``keeps_for`` has passed on the ``clock``; without that, never. Raises ValueError for the
+    one without the other.
+    """
+
+    def __init__(
+        self,
+        *,
+        unstored: Collection[int] = UNSTORED_STATUSES,
+        clock: Clock | None = None,
+        keeps_for: timedelta | None = None,
+    ) -> None:
+        if (clock is None) != (keeps_for is None):
+            raise ValueError("clock and keeps_for go together: give both, or none to keep the keys for ever")
+        self._clock = clock
+        self._unstored = frozenset(unstored)
+        self._keeps_for = keeps_for
+        # The oldest first.
+        self._stored: dict[str, _Stored] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def once(self, key: str | None, request: bytes, make: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -43,14 +72,28 @@ class IdempotencyKeys:
         if key is None:
             return await make()
         async with self._locks[key]:
-            if key in self._stored:
-                first_request, answer = self._stored[key]
-                if first_request != request:
+            self._forget_old()
+            if (stored := self._stored.get(key)) is not None:
+                if stored.request != request:
                     raise IdempotencyConflictError(
                         f"idempotency key {key!r} was used for another request: take a new key"
                     )
-                return answer
+                return stored.answer
             answer = await make()
-            if answer.status not in UNSTORED_STATUSES:
-                self._stored[key] = (request, answer)
+            if answer.status not in self._unstored:
+                self._stored[key] = _Stored(request, answer, self._now())
             return answer
+
+    def _forget_old(self) -> None:
+        if self._keeps_for is None:
+            return
+        last = self._now() - self._keeps_for
+        for key in tuple(takewhile(lambda key: self._stored[key].at <= last, self._stored)):
+            del self._stored[key]
+            # A lock that somebody waits for is the one to wait for.
+            if not self._locks[key].locked():
+                del self._locks[key]
+
+    def _now(self) -> datetime:
+        # Without a clock nothing grows old.
+        return _NEVER if self._clock is None else self._clock.now()

@@ -1,86 +1,34 @@
-"""Webhook delivery as the providers document it: signed, and tried again on a schedule."""
+"""Webhook delivery as the providers document it: signed, and tried again on a schedule, with faults on demand."""
 
 import asyncio
 import functools
-import hashlib
-import hmac
 import json
 import ssl
-from collections.abc import Callable, Coroutine, Mapping
+from collections import defaultdict
+from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-import attrs
 import httpx
 
 from bankbridge.emulation.clock import Clock
+from bankbridge.emulation.sending import Delivery, Endpoint, RetrySchedule, Sending
+from bankbridge.emulation.signing import Sign, sign_twice
+from bankbridge.emulation.webhook_faults import NORMAL, Faults, corrupted, unknown_event, written
 
-Sign: TypeAlias = Callable[[str, bytes, int], Mapping[str, str]]
-"""``sign(secret, body, unix_timestamp)`` gives the headers that prove a delivery."""
+_Moment: TypeAlias = asyncio.Future[None]
 
-_AT_ONCE: Final = timedelta(0)
+_DOCUMENTED: Final = RetrySchedule()
 
-
-@attrs.frozen(kw_only=True)
-class Endpoint:
-    """Where an application wants its events; ``enabled_events`` may hold ``*`` for all of them."""
-
-    id: str
-    url: str
-    secret: str = attrs.field(repr=False)
-    enabled_events: frozenset[str] = frozenset({"*"})
-
-
-@attrs.frozen(kw_only=True)
-class Faults:
-    """What goes wrong with one event: sent ``copies`` times, ``lost``, or ``delay`` (virtual time) late."""
-
-    copies: int = 1
-    lost: bool = False
-    delay: timedelta = _AT_ONCE
-
-
-@attrs.frozen(kw_only=True)
-class RetrySchedule:
-    """The waits between tries: ``first``, then ``factor`` times longer each, at most ``retries`` of them.
-
-    The default is Fintoc's, https://docs.fintoc.com/guides/resources/webhooks-walkthrough/webhooks-creating-guide.
-    """
-
-    first: timedelta = timedelta(seconds=3)
-    factor: int = 2
-    retries: int = 17
-
-
-@attrs.frozen(kw_only=True)
-class Delivery:
-    """One try: ``attempt`` counts from 1, ``status`` is None when no answer came, ``at`` is virtual time."""
-
-    event_id: str
-    url: str
-    attempt: int
-    status: int | None
-    at: datetime
-
-
-@attrs.define(eq=False, kw_only=True)
-class Sending:
-    """One event on its way to one endpoint, and every try so far."""
-
-    event_id: str
-    event_type: str
-    endpoint: Endpoint
-    faults: Faults
-    tries: list[Delivery] = attrs.field(factory=list[Delivery])
-
-
-NORMAL: Final = Faults()
+REORDER_PATIENCE: Final = timedelta(minutes=1)
+"""How long, in virtual time, a reordered event waits for one that it can let pass."""
 
 
 class WebhookSender:
     """Posts events to endpoints from the event loop it is used in, and remembers every try.
 
-    A try succeeds with a 2xx answer; ``timeout`` (real time) bounds how long the receiver may take.
+    A try succeeds with a 2xx answer; ``timeout`` (real time) bounds how long the receiver may take. Where a provider
+    does not sign a retry anew (``resigns``), each carries the time of the first try.
     """
 
     def __init__(
@@ -88,15 +36,19 @@ class WebhookSender:
         *,
         clock: Clock,
         sign: Sign,
-        schedule: RetrySchedule = RetrySchedule(),
+        schedule: RetrySchedule = _DOCUMENTED,
+        resigns: bool = True,
         timeout: timedelta = timedelta(seconds=10),
     ) -> None:
         self._clock = clock
         self._sign = sign
+        self._sign_twice = sign_twice(sign)
         self._schedule = schedule
+        self._resigns = resigns
         self._timeout = timeout
         self._client: httpx.AsyncClient | None = None
         self._sendings: list[Sending] = []
+        self._held: defaultdict[str, list[_Moment]] = defaultdict(list)
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -115,18 +67,26 @@ class WebhookSender:
     def send(self, endpoint: Endpoint, body: bytes, *, faults: Faults = NORMAL) -> asyncio.Future[None]:
         """Start to deliver an event (a JSON object with ``id`` and ``type``); call it inside the event loop.
 
-        The future is done when the receiver has answered, well or not, the first try of every copy.
+        The future is done when the receiver has answered, well or not, the first try of every copy. What leaves late
+        is not waited for: who waits may be the one to move the clock.
         """
         event = json.loads(body)
-        sending = Sending(event_id=event["id"], event_type=event["type"], endpoint=endpoint, faults=faults)
+        if faults.unknown_type:
+            self.send(endpoint, unknown_event(event))
+        sending = Sending(
+            event_id=event["id"],
+            event_type=event["type"],
+            endpoint=endpoint,
+            faults=faults,
+            at=self._clock.now(),
+            body=written(event, faults) if faults.unknown_field or faults.camel_case else body,
+        )
         self._sendings.append(sending)
+        firsts = [] if faults.lost else self._launch(sending)
         answered = asyncio.get_running_loop().create_future()
-        copies = 0 if faults.lost else faults.copies
-        waiting = [asyncio.get_running_loop().create_future() for _ in range(copies)]
-        for first in waiting:
-            self._start(self._deliver(sending, body, first))
-            first.add_done_callback(lambda _: _done_when_all_are(answered, waiting))
-        _done_when_all_are(answered, waiting)
+        for first in firsts:
+            first.add_done_callback(lambda _: _done_when_all_are(answered, firsts))
+        _done_when_all_are(answered, [] if faults.is_late else firsts)
         return answered
 
     def is_quiet(self) -> bool:
@@ -148,18 +108,23 @@ class WebhookSender:
             self._client = None
 
     def report(self) -> list[dict[str, Any]]:
-        """What was sent, as JSON can say it: per event and endpoint, the status of every try."""
-        return [
-            {
-                "id": sending.event_id,
-                "type": sending.event_type,
-                "endpoint_id": sending.endpoint.id,
-                "lost": sending.faults.lost,
-                "tries": len(sending.tries),
-                "statuses": [try_.status for try_ in sending.tries],
-            }
-            for sending in self._sendings
-        ]
+        """What was sent, as JSON can say it: per event and endpoint, the faults and the status of every try."""
+        return [sending.report() for sending in self._sendings]
+
+    def _launch(self, sending: Sending) -> list[_Moment]:
+        """Start every copy; the moments in which their first tries have been answered."""
+        loop, held = asyncio.get_running_loop(), self._held[sending.endpoint.id]
+        overtaken = tuple(held)
+        is_passed: _Moment | None = None
+        if sending.faults.reordered:
+            is_passed = loop.create_future()
+            held.append(is_passed)
+        firsts: list[_Moment] = [loop.create_future() for _ in range(sending.faults.copies)]
+        for first in firsts:
+            first.add_done_callback(lambda _: _let_go(held, overtaken))
+            is_led_by_corrupt = sending.faults.corrupt and first is firsts[0]
+            self._start(self._deliver(sending, first, is_passed, is_led_by_corrupt=is_led_by_corrupt))
+        return firsts
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -168,11 +133,15 @@ class WebhookSender:
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda _: self._leave())
 
-    async def _deliver(self, sending: Sending, body: bytes, first: asyncio.Future[None]) -> None:
+    async def _deliver(
+        self, sending: Sending, first: _Moment, is_passed: _Moment | None, *, is_led_by_corrupt: bool
+    ) -> None:
         try:
-            if sending.faults.delay:
-                await self._rest(sending.faults.delay)
-            is_taken = await self._try(sending, body, 1)
+            await self._hold_back(sending, is_passed)
+            if is_led_by_corrupt:
+                await self._try(sending, 1, self._clock.now(), is_corrupt=True)
+            left_at = self._clock.now()
+            is_taken = await self._try(sending, 1, left_at + sending.faults.skew)
         finally:
             if not first.done():
                 first.set_result(None)
@@ -182,35 +151,60 @@ class WebhookSender:
                 return
             await self._rest(wait)
             wait *= self._schedule.factor
-            is_taken = await self._try(sending, body, attempt)
+            is_taken = await self._try(sending, attempt, self._clock.now() if self._resigns else left_at)
 
-    async def _rest(self, wait: timedelta) -> None:
+    async def _hold_back(self, sending: Sending, is_passed: _Moment | None) -> None:
+        if sending.faults.delay:
+            await self._rest(sending.faults.delay)
+        if is_passed is not None:
+            await self._rest(REORDER_PATIENCE, is_passed)
+            _let_go(self._held[sending.endpoint.id], (is_passed,))
+
+    async def _rest(self, wait: timedelta, unless: _Moment | None = None) -> None:
         self._leave()
         try:
-            await self._clock.sleep(wait)
+            if unless is None:
+                await self._clock.sleep(wait)
+            else:
+                await self._clock.wait(unless, self._clock.now() + wait)
         finally:
             self._enter()
 
-    async def _try(self, sending: Sending, body: bytes, attempt: int) -> bool:
-        endpoint, at = sending.endpoint, self._clock.now()
+    async def _try(
+        self, sending: Sending, attempt: int, signed_at: datetime, *, is_corrupt: bool = False
+    ) -> bool:
+        at = self._clock.now()
+        status = await self._post(sending, signed_at, is_corrupt=is_corrupt)
+        delivery = Delivery(
+            event_id=sending.event_id,
+            url=sending.endpoint.url,
+            attempt=attempt,
+            status=status,
+            at=at,
+            answered_at=self._clock.now(),
+            signed_at=signed_at,
+            is_corrupt=is_corrupt,
+        )
+        sending.tries.append(delivery)
+        return status is not None and 200 <= status < 300
+
+    async def _post(self, sending: Sending, signed_at: datetime, *, is_corrupt: bool) -> int | None:
+        body, endpoint = sending.body, sending.endpoint
+        sign = self._sign_twice if sending.faults.two_v1 else self._sign
         headers = {
             "content-type": "application/json",
-            **self._sign(endpoint.secret, body, int(at.timestamp())),
+            **sign(endpoint.secret, body, int(signed_at.timestamp())),
         }
         if self._client is None:
             # Without the environment: a proxy has no business between an emulator and its receiver.
             self._client = httpx.AsyncClient(
                 timeout=self._timeout.total_seconds(), trust_env=False, verify=_trusted()
             )
+        content = corrupted(body) if is_corrupt else body
         try:
-            status = (await self._client.post(endpoint.url, content=body, headers=headers)).status_code
+            return (await self._client.post(endpoint.url, content=content, headers=headers)).status_code
         except (httpx.HTTPError, httpx.InvalidURL):
-            status = None
-        delivery = Delivery(
-            event_id=sending.event_id, url=endpoint.url, attempt=attempt, status=status, at=at
-        )
-        sending.tries.append(delivery)
-        return status is not None and 200 <= status < 300
+            return None
 
     def _enter(self) -> None:
         self._in_flight += 1
@@ -222,28 +216,19 @@ class WebhookSender:
             self._idle.set()
 
 
-def sign_hmac_v1(header_name: str) -> Sign:
-    """The signature of both first providers: ``HEADER: t=<unix>,v1=<hex>``.
-
-    The digest is HMAC-SHA256 over ``<t>.<raw body>`` with the whole secret, prefix and all, as the key:
-    https://docs.rail.cl/guides/webhooks and
-    https://docs.fintoc.com/guides/resources/webhooks-walkthrough/webhooks-validating.
-    """
-
-    def sign(secret: str, body: bytes, timestamp: int) -> Mapping[str, str]:
-        message = str(timestamp).encode() + b"." + body
-        digest = hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
-        return {header_name: f"t={timestamp},v1={digest}"}
-
-    return sign
-
-
 @functools.cache
 def _trusted() -> ssl.SSLContext:
     """Reading the certificates takes 50 ms, so once for all emulators."""
     return httpx.create_ssl_context(trust_env=False)
 
 
-def _done_when_all_are(answered: asyncio.Future[None], waiting: list[asyncio.Future[None]]) -> None:
+def _let_go(held: list[_Moment], passed: tuple[_Moment, ...]) -> None:
+    for one in passed:
+        if not one.done():
+            held.remove(one)
+            one.set_result(None)
+
+
+def _done_when_all_are(answered: _Moment, waiting: list[_Moment]) -> None:
     if not answered.done() and all(first.done() for first in waiting):
         answered.set_result(None)

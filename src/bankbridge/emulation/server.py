@@ -7,10 +7,10 @@ import asyncio
 import contextlib
 import errno
 import socket
+import struct
 import threading
-from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Protocol, Self, cast
 
 import uvicorn
 from starlette.responses import Response
@@ -23,6 +23,15 @@ _DROP: Final = "bankbridge.drop_connection"
 _LAST_TURNS: Final = 3
 _GRACE_SECONDS: Final = 2
 _BACKLOG: Final = 512
+_LINGER_NOT: Final = struct.pack("ii", 1, 0)
+
+
+class _Drop(Protocol):
+    """What `LostResponse` asks of the server."""
+
+    def __call__(self, *, is_reset: bool) -> None:
+        """Hang up."""
+        ...
 
 
 class PortInUseError(Exception):
@@ -99,19 +108,23 @@ class Server:
 
 
 class LostResponse(Response):
-    """An ASGI answer that never arrives: the connection is closed before the first byte of it.
+    """An ASGI answer that never arrives: the connection is closed, or reset, before the first byte of it.
 
     Under another server than `Server` it raises ConnectionResetError, which that server turns into a 500.
     """
 
+    def __init__(self, *, is_reset: bool = False) -> None:
+        super().__init__()
+        self._is_reset = is_reset
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Hang up, and stay until the server has noticed."""
-        drop: Callable[[], None] | None = scope.get("extensions", {}).get(_DROP)
+        drop: _Drop | None = scope.get("extensions", {}).get(_DROP)
         if drop is None:
             raise ConnectionResetError(
                 "the answer is lost: serve with bankbridge.emulation.Server to lose it quietly"
             )
-        drop()
+        drop(is_reset=self._is_reset)
         while (await receive())["type"] != "http.disconnect":
             pass
 
@@ -161,8 +174,15 @@ class _DroppableProtocol(H11Protocol):
         super().connection_made(transport)
         app = cast(ASGIApp, self.app)
 
+        def drop(*, is_reset: bool) -> None:
+            if is_reset:
+                # A socket that does not linger says with its last packet that it was no orderly end.
+                sock = transport.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+            transport.abort()
+
         async def droppable(scope: Scope, receive: Receive, send: Send) -> None:
-            scope["extensions"] = {**scope.get("extensions", {}), _DROP: transport.abort}
+            scope["extensions"] = {**scope.get("extensions", {}), _DROP: drop}
             await app(scope, receive, send)
 
         self.app = cast(Any, droppable)

@@ -1,12 +1,15 @@
 """The words in which an emulator is told what to do, and what it says about a word it does not know."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
-WEBHOOK_MODES: Final = ("normal", "lost", "twice", "early")
-"""How a link's webhooks come: as they should; without the intents' outcomes; two times each; before the
-answer to the request that caused them."""
+WEBHOOK_MODES: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType(
+    {"normal": {}, "lost": {"drop": 1.0}, "twice": {"duplicate": 1.0}, "early": {"event_first": 1.0}}
+)
+"""How a link's webhooks come, and the faults that make it so: as they should; without the intents' outcomes; two
+times each; before the answer to the request that caused them."""
 
 PERSON_ACTS: Final = ("right_code", "wrong_code", "walk_away")
 """What a person can do at the widget."""

@@ -174,9 +174,10 @@ def _judge(intent: RefreshIntent, event: ev.Event, now: datetime, policy: Policy
         # An attempt that we gave up on at its deadline stays so, unless it turns out to have only begun.
         case NotYet() if intent.status is Status.BACKING_OFF and not isinstance(event, ev.RefreshStarted):
             return Transition(intent=intent)
-        case NotYet(confirm=confirm):
-            effects = (_read(attempt),) if confirm else ()
-            return Transition(intent=_go_on(intent, now, policy), effects=effects)
+        case NotYet(confirm=True):
+            return _confirm(intent, now, policy)
+        case NotYet():
+            return Transition(intent=_go_on(intent, now, policy))
 
 
 def _afterwards(intent: RefreshIntent, event: ev.Event, policy: Policy) -> Transition:
@@ -208,6 +209,21 @@ def _stop(intent: RefreshIntent, over: Over, now: datetime, policy: Policy) -> T
     return Transition(intent=ended, effects=_cancel(intent.attempt, policy) if cancels else ())
 
 
+def _confirm(intent: RefreshIntent, now: datetime, policy: Policy) -> Transition:
+    """Everything hints at an end: read it at once, or as soon as it may be read again."""
+    attempt, may_read_at = intent.attempt, _may_read_at(intent.attempt, now, policy.timing)
+    if may_read_at <= now:
+        looked = attrs.evolve(intent, attempt=attrs.evolve(attempt, looked_at=now))
+        return Transition(intent=_go_on(looked, now, policy), effects=(_read(attempt),))
+    soon = attrs.evolve(attempt, read_at=min(attempt.read_at or may_read_at, may_read_at))
+    return Transition(intent=_go_on(attrs.evolve(intent, attempt=soon), now, policy))
+
+
+def _may_read_at(attempt: Attempt, at: datetime, timing: Timing) -> datetime:
+    """``at``, or later where that would be too soon after the last look, whatever asks for this one."""
+    return at if attempt.looked_at is None else max(at, attempt.looked_at + timing.poll_floor)
+
+
 def _go_on(intent: RefreshIntent, now: datetime, policy: Policy) -> RefreshIntent:
     """It runs: the status by the prompt, and the next look at it."""
     attempt, timing = intent.attempt, policy.timing
@@ -226,9 +242,8 @@ def _go_on(intent: RefreshIntent, now: datetime, policy: Policy) -> RefreshInten
         key=lambda look: look[1],
     )
     status = Status.IN_PROGRESS if prompt is None else Status.REQUIRES_MFA
-    return attrs.evolve(
-        intent, attempt=attempt, status=status, failure=None, wake=WakeUp(at=at, purpose=purpose)
-    )
+    wake = WakeUp(at=_may_read_at(attempt, at, timing), purpose=purpose)
+    return attrs.evolve(intent, attempt=attempt, status=status, failure=None, wake=wake)
 
 
 def deadline_of(attempt: Attempt, timing: Timing) -> datetime:
@@ -261,7 +276,8 @@ def _wake(intent: RefreshIntent, now: datetime, policy: Policy) -> Transition:
             )
             return Transition(intent=begun, effects=(_create(begun.attempt),))
         case _:
-            due = attrs.evolve(attempt, read_at=now + _grown(timing.first_poll, attempt.reads, timing))
+            next_at = now + _grown(timing.first_poll, attempt.reads, timing)
+            due = attrs.evolve(attempt, looked_at=now, read_at=next_at)
             return Transition(
                 intent=_go_on(attrs.evolve(intent, attempt=due), now, policy), effects=(_read(attempt),)
             )
@@ -274,8 +290,8 @@ def _after_unclear(
     if now >= deadline_of(attempt, timing):
         return _stop(intent, policy.joint.by_evidence(attempt), now, policy)
     wait = _grown(timing.unclear, attempt.unclear, timing)
-    unclear = attempt.unclear + 1
-    if event.answered and unclear >= timing.answered_errors:
+    unclear, unanswered = attempt.unclear + 1, attempt.unanswered + (not event.answered)
+    if event.answered and unclear >= timing.answered_errors and not unanswered:
         refused = Failure(reason=Reason.PROVIDER_ERROR, code=event.detail)
         return _next(intent, ev.CreateRefused(failure=refused), now, policy)
     replays = event.answered and policy.new_key_after_answer
@@ -283,7 +299,7 @@ def _after_unclear(
     return Transition(
         intent=attrs.evolve(
             intent,
-            attempt=attrs.evolve(attempt, unclear=unclear, key=key),
+            attempt=attrs.evolve(attempt, unclear=unclear, unanswered=unanswered, key=key),
             wake=WakeUp(at=now + wait, purpose=WakePurpose.CREATE),
         )
     )

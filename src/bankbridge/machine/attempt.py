@@ -131,7 +131,11 @@ class Attempt:
     """Why it did not do, once the next attempt has begun."""
     unclear: int = 0
     """How often the create had no clear answer."""
+    unanswered: int = 0
+    """How often of these it had none at all: something may run that we do not know of."""
     reads: int = 0
+    looked_at: datetime | None = None
+    """When we last set out to read the provider's side."""
     read_at: datetime | None = None
     """When the provider's side is to be read next."""
 

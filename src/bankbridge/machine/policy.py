@@ -75,17 +75,20 @@ RETRY_TABLE: Final[Mapping[Reason, Rule]] = MappingProxyType(
 class Timing:
     """When to look, and when to stop believing.
 
-    ``first_poll`` after the start, then longer by ``poll_factor`` up to ``longest_poll``. ``attempt``: how long
-    one attempt may take; an open prompt extends it to ``after_prompt`` past the prompt's end. ``prompt``: the
-    life of a prompt whose provider states none. ``prompt_margin``: how long after its end we believe in a late
-    answer. ``unclear``: how long after an unclear create we ask again; answered with an error for the
-    ``answered_errors``-th time it counts as refused, since the key may only replay the first answer.
-    ``intent``: no retry starts later than this after the intent was made.
+    ``first_poll`` after the start, then longer by ``poll_factor`` up to ``longest_poll``; whatever asks for a
+    look, none comes sooner than ``poll_floor`` after the one before. ``attempt``: how long one attempt may
+    take; an open prompt extends it to ``after_prompt`` past the prompt's end. ``prompt``: the life of a prompt
+    whose provider states none. ``prompt_margin``: how long after its end we believe in a late answer.
+    ``unclear``: how long after an unclear create we ask again; answered with an error for the
+    ``answered_errors``-th time it counts as refused, since the key may only replay the first answer, unless it
+    once had no answer at all and something may run. ``intent``: no retry starts later than this after the
+    intent was made.
     """
 
     first_poll: timedelta = timedelta(seconds=30)
     poll_factor: float = 2.0
     longest_poll: timedelta = timedelta(minutes=5)
+    poll_floor: timedelta = timedelta(seconds=5)
     attempt: timedelta = timedelta(minutes=20)
     prompt: timedelta = timedelta(minutes=10)
     prompt_margin: timedelta = timedelta(seconds=30)

@@ -226,8 +226,8 @@ class AsyncBankBridge:
 
     async def _carry_out(self, step: Step) -> object:
         match step:
-            case Call(connection=connection, flow=flow):
-                return await drive(flow, lambda request: self._send(connection, request))
+            case Call(connection=connection, flow=flow, once=once):
+                return await drive(flow, lambda request: self._send(connection, request, once=once))
             case Transact(work=work):
                 return await asyncio.to_thread(self._store.transact, work)
             case Announce(news=news):
@@ -236,10 +236,10 @@ class AsyncBankBridge:
                     await told
                 return None
 
-    async def _send(self, connection: Connection, request: Request) -> Response:
+    async def _send(self, connection: Connection, request: Request, *, once: bool = False) -> Response:
         try:
             with discreetly(request):
-                return response_of(await self._client.request(**arguments(connection, request)))
+                return response_of(await self._client.request(**arguments(connection, request, once=once)))
         except httpx.HTTPError as error:
             raise no_answer(connection, request, error) from None
 

@@ -38,6 +38,7 @@ def policy_for(capabilities: Capabilities, base: Policy | None = None) -> Policy
             longest_poll=max(
                 min(base.timing.longest_poll, capabilities.longest_poll), capabilities.poll_floor
             ),
+            poll_floor=max(base.timing.poll_floor, capabilities.poll_floor),
         ),
     )
 

@@ -65,6 +65,10 @@ def retries() -> Retry:
     )
 
 
+ONCE: Final = Retry(total=0)
+"""For a look at a refresh: the provider says how far apart these may be, so only the machine's schedule repeats one."""
+
+
 def blocking_client() -> httpx.Client:
     """The client for those who pass none in."""
     return httpx.Client(timeout=TIMEOUT, transport=RetryTransport(retry=retries()))
@@ -75,8 +79,11 @@ def async_client() -> httpx.AsyncClient:
     return httpx.AsyncClient(timeout=TIMEOUT, transport=RetryTransport(retry=retries()))
 
 
-def arguments(connection: Connection, request: Request) -> dict[str, Any]:
-    """What to call a client's ``request`` with. Redirects are not followed: they could lead to another origin."""
+def arguments(connection: Connection, request: Request, *, once: bool = False) -> dict[str, Any]:
+    """What to call a client's ``request`` with; ``once`` where not even a read may be sent again at once.
+
+    Redirects are not followed: they could lead to another origin.
+    """
     return {
         "method": request.method,
         "url": connection.provider.base_url + request.path,
@@ -85,6 +92,7 @@ def arguments(connection: Connection, request: Request) -> dict[str, Any]:
         "headers": dict(request.headers),
         "json": None if request.body is None else dict(request.body),
         "follow_redirects": False,
+        "extensions": {"retry": ONCE} if once else {},
     }
 
 

@@ -20,10 +20,14 @@ _Answer = TypeVar("_Answer")
 
 @attrs.frozen
 class Call:
-    """Drive a flow against its connection's provider. Its result comes back, or a `TransportError` is thrown in."""
+    """Drive a flow against its connection's provider. Its result comes back, or a `TransportError` is thrown in.
+
+    ``once``: no request of it is sent again at once, not even a read.
+    """
 
     connection: Connection
     flow: Flow[Any] = attrs.field(repr=False)
+    once: bool = False
 
 
 @attrs.frozen
@@ -73,9 +77,9 @@ Step: TypeAlias = Call | Transact | Announce
 Job: TypeAlias = Generator[Step, Any, _T]
 
 
-def call(connection: Connection, flow: Flow[_T]) -> Job[_T]:
+def call(connection: Connection, flow: Flow[_T], *, once: bool = False) -> Job[_T]:
     """`Call`, typed."""
-    result: _T = yield Call(connection, flow)
+    result: _T = yield Call(connection, flow, once)
     return result
 
 

@@ -238,8 +238,9 @@ def _told(core: Core, intent_id: IntentId, evidence: Evidence, attempt: int) -> 
         story.tell(evidence.events, attempt=attempt, said=evidence.words)
         news = story.commit()
         answered = intent.status is Status.REQUESTED and story.intent.status is not Status.REQUESTED
-        if answered or story.intent.attempt.refresh_id != knew:
-            # What came before we knew its id, or that there is none, can find its way now.
+        unclear = story.intent.attempt.unclear > intent.attempt.unclear
+        if answered or unclear or story.intent.attempt.refresh_id != knew:
+            # What came before we knew its id, or that there is none, or no answer, can find its way now.
             news += retry_parked(tx, connection, story.intent, story.link, now)
         return story.effects, news
 
@@ -268,7 +269,7 @@ def _created(connection: Connection, flow: Flow[Evidence], now: datetime) -> Job
 
 def _read(connection: Connection, flow: Flow[Evidence], now: datetime) -> Job[Evidence]:
     try:
-        evidence = yield from call(connection, flow)
+        evidence = yield from call(connection, flow, once=True)
     except (TransportError, PayloadError) as error:
         failure = Failure(reason=Reason.PROVIDER_ERROR, message=str(error), ours=True)
         return _evidence(ReadFinished(failure=failure), str(error))

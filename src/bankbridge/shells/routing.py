@@ -6,7 +6,8 @@ from typing import Final
 
 import attrs
 
-from bankbridge.machine.attempt import AccountResult, AccountStatus
+from bankbridge.machine.advance import deadline_of
+from bankbridge.machine.attempt import AccountResult, AccountStatus, Attempt
 from bankbridge.machine.events import (
     AccountReported,
     LinkLost,
@@ -123,7 +124,9 @@ def _to_intent(arrival: Arrival, link: Link, event: ProviderEvent) -> Routed | N
         if foreign is not None and intent.status is Status.REQUESTED:
             if intent.attempt.unclear == 0:
                 return None  # our create is on its way: its answer will say whether this is it
-            _adopt(arrival, story, foreign)
+            if _made_it(arrival, intent, intents):
+                started = RefreshStarted(refresh_id=foreign, adopted=True)
+                story.tell([started], delivery_id=arrival.delivery_id)
         heard = receive(story.intent, arrival.notice, now=arrival.now, policy=arrival.connection.policy)
         if isinstance(heard, Ignored):
             if heard.why in _NOT_THIS_ONE:
@@ -144,11 +147,22 @@ def _foreign_refresh(notice: Notice, intents: Iterable[RefreshIntent]) -> Refres
     return None if notice.about.refresh_id in ours else notice.about.refresh_id
 
 
-def _adopt(arrival: Arrival, story: Telling, refresh_id: RefreshId) -> None:
-    """The create's answer was lost, and here is the refresh that it made, unless it is older than our asking."""
-    occurred_at = arrival.notice.occurred_at
-    if occurred_at is None or occurred_at >= story.intent.attempt.asked_at - _SKEW:
-        story.tell([RefreshStarted(refresh_id=refresh_id, adopted=True)], delivery_id=arrival.delivery_id)
+def _made_it(arrival: Arrival, intent: RefreshIntent, intents: Iterable[RefreshIntent]) -> bool:
+    """Whether it is ``intent`` whose create made a refresh that nobody knows: its answer was lost, nobody else's was.
+
+    A wrong guess would be worse than none: the create is asked again with its own key, and answered with its own.
+    """
+    occurred_at = arrival.notice.occurred_at or arrival.now
+    attempts = [attempt for one in intents for attempt in (one.attempt, *one.past)]
+    return [attempt for attempt in attempts if _may_have_made(attempt, occurred_at, arrival)] == [
+        intent.attempt
+    ]
+
+
+def _may_have_made(attempt: Attempt, occurred_at: datetime, arrival: Arrival) -> bool:
+    unknown = not attempt.started and (attempt.refusal is None or attempt.unclear > 0)
+    lasts_until = deadline_of(attempt, arrival.connection.policy.timing)
+    return unknown and attempt.asked_at - _SKEW <= occurred_at <= lasts_until
 
 
 def _background(arrival: Arrival, link: Link, why: Why) -> Routed:

@@ -214,17 +214,17 @@ class BankBridge:
 
     def _carry_out(self, step: Step) -> object:
         match step:
-            case Call(connection=connection, flow=flow):
-                return drive(flow, lambda request: self._send(connection, request))
+            case Call(connection=connection, flow=flow, once=once):
+                return drive(flow, lambda request: self._send(connection, request, once=once))
             case Transact(work=work):
                 return self._store.transact(work)
             case Announce(news=news):
                 return None if self._on_news is None else self._on_news(news)
 
-    def _send(self, connection: Connection, request: Request) -> Response:
+    def _send(self, connection: Connection, request: Request, *, once: bool = False) -> Response:
         try:
             with discreetly(request):
-                return response_of(self._client.request(**arguments(connection, request)))
+                return response_of(self._client.request(**arguments(connection, request, once=once)))
         except httpx.HTTPError as error:
             raise no_answer(connection, request, error) from None
 

@@ -99,12 +99,14 @@ class Telling:
     def wake_now(self) -> None:
         """Leave what must be asked at the provider to whoever wakes what is due: nothing is asked in here."""
         if self.effects and self.intent.wake is not None:
-            purpose = (
-                self.intent.wake.purpose
-                if self.intent.wake.purpose is WakePurpose.CREATE
-                else WakePurpose.POLL
+            attempt, purpose = self.intent.attempt, self.intent.wake.purpose
+            if purpose is not WakePurpose.CREATE:
+                # What is not read now has not been looked at yet.
+                looked_at = None if self._stored is None else self._stored.attempt.looked_at
+                attempt, purpose = attrs.evolve(attempt, looked_at=looked_at), WakePurpose.POLL
+            self.intent = attrs.evolve(
+                self.intent, attempt=attempt, wake=WakeUp(at=self.now, purpose=purpose)
             )
-            self.intent = attrs.evolve(self.intent, wake=WakeUp(at=self.now, purpose=purpose))
         self.effects.clear()
 
     def commit(self) -> list[News]:

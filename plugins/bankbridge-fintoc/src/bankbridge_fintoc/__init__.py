@@ -20,5 +20,6 @@ def bankbridge_providers() -> list[ProviderPlugin]:
                 *(row.row(f"create: {code}") for code, row in CREATE_REASONS.items()),
             ),
             emulator=lazily("bankbridge_fintoc.emulator:create_emulator"),
+            emulation=lazily("bankbridge_fintoc.emulator.kind:kind"),
         )
     ]

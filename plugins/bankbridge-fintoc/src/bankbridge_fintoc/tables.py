@@ -140,7 +140,7 @@ def refused_for_good(code: str | None, message: str | None) -> bool:
 
 
 def _account_id(data: Payload) -> AccountId:
-    return AccountId(data.text("refreshed_object_id", "refreshedObjectId", "account_id"))
+    return AccountId(data.text("refreshed_object_id", "account_id"))
 
 
 def _account(data: Payload) -> Subject:
@@ -158,7 +158,7 @@ def _nobody(_data: Payload) -> Subject:
 def _reported(status: AccountStatus) -> Callable[[Payload, datetime], Statement]:
     def says(data: Payload, at: datetime) -> Statement:
         account_id = _account_id(data)
-        if data.maybe_text("refreshed_object", "refreshedObject") not in ("account", None):
+        if data.maybe_text("refreshed_object") not in ("account", None):
             return NotUnderstood(why="a result that is not about an account")
         good = status is AccountStatus.SUCCEEDED
         return AccountReported(
@@ -166,10 +166,8 @@ def _reported(status: AccountStatus) -> Callable[[Payload, datetime], Statement]
                 account_id=account_id,
                 status=status,
                 reported_at=at,
-                failure=None
-                if good
-                else failure_for(status.value, data.maybe_text("public_error", "publicError")),
-                new_movements=data.maybe_integer("new_movements", "newMovements"),
+                failure=None if good else failure_for(status.value, data.maybe_text("public_error")),
+                new_movements=data.maybe_integer("new_movements"),
             )
         )
 
@@ -238,8 +236,6 @@ def said_by_a_test(event: Payload) -> TestDelivery | None:
     https://docs.fintoc.com/docs/webhooks-testing
     """
     data = event.maybe_section("data")
-    account_id = (
-        None if data is None else data.maybe_text("refreshed_object_id", "refreshedObjectId", "account_id")
-    )
+    account_id = None if data is None else data.maybe_text("refreshed_object_id", "account_id")
     placeholder = account_id is not None and not account_id.removeprefix("acc_").strip("0")
     return TestDelivery() if placeholder and event.maybe_text("mode") == "test" else None

@@ -17,5 +17,6 @@ def bankbridge_providers() -> list[ProviderPlugin]:
             events={name: event.means for name, event in EVENTS.items()},
             reasons=tuple(row.row(code) for code, row in REASONS.items()),
             emulator=lazily("bankbridge_rail.emulator:create_emulator"),
+            emulation=lazily("bankbridge_rail.emulator.kind:kind"),
         )
     ]

@@ -13,6 +13,7 @@ Needs the extra ``bankbridge-fintoc[emulator]``::
 
 from bankbridge_fintoc.emulator.bank import WORDS
 from bankbridge_fintoc.emulator.emulator import FintocEmulator, create_emulator
-from bankbridge_fintoc.emulator.settings import SWITCHES, Switch, Timings
+from bankbridge_fintoc.emulator.switches import SWITCHES
+from bankbridge_fintoc.emulator.timings import Timings
 
-__all__ = ["SWITCHES", "WORDS", "FintocEmulator", "Switch", "Timings", "create_emulator"]
+__all__ = ["SWITCHES", "WORDS", "FintocEmulator", "Timings", "create_emulator"]

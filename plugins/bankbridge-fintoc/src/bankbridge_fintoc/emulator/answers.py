@@ -6,7 +6,8 @@ from typing import TypeAlias
 import attrs
 
 from bankbridge_fintoc.emulator.asking import Ask
-from bankbridge_fintoc.emulator.world import Json, World
+from bankbridge_fintoc.emulator.objects import Json
+from bankbridge_fintoc.emulator.world import World
 
 
 @attrs.frozen(kw_only=True)
@@ -23,3 +24,8 @@ class Answered:
 
 
 Route: TypeAlias = Callable[[World, Ask], Answered]
+
+
+def created(world: World, body: Json) -> Answered:
+    """What was made; the documents do not say with which status."""
+    return Answered(status=int(world.switches["create_status"]), body=body)

@@ -1,17 +1,23 @@
 """A client's request as the routes see it, its parameters checked the way Fintoc words their errors."""
 
+import contextlib
 import json
 import re
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Final, cast
+from urllib.parse import parse_qsl
 
 import attrs
 from starlette.requests import Request
 
+from bankbridge.emulation import NEVER
+from bankbridge_fintoc.emulator.door import Visitor
 from bankbridge_fintoc.emulator.errors import refusal
-from bankbridge_fintoc.emulator.world import Json, World
+from bankbridge_fintoc.emulator.objects import Json
+from bankbridge_fintoc.emulator.world import Look, World
 
+FORM: Final = "application/x-www-form-urlencoded"
 INTEGER: Final = re.compile(r"[+-]?[0-9]{1,9}")
 LONGEST_KEY: Final = 255
 
@@ -27,6 +33,8 @@ class Ask:
     parts: Mapping[str, str] = attrs.field(repr=False)
     fields: Mapping[str, object] = attrs.field(repr=False)
     idempotency_key: str | None
+    mode: str
+    look: Look = attrs.field(repr=False)
     now: datetime
 
     def text(self, name: str) -> str | None:
@@ -60,13 +68,16 @@ class Ask:
         if number < 1:
             raise refusal("invalid_positive_integer", f"{name} has to be a positive integer.", param=name)
         if most is not None and number > most:
-            # undocumented: whether more than the maximum is refused or cut down.
+            if self.look.chose("per_page_over_300", "cut"):
+                return most
             raise refusal("invalid_params", f"{name} has to be at most {most}.", param=name)
         return number
 
-    def boolean(self, name: str, *, default: bool) -> bool:
-        """JSON's true and false, or the words."""
+    def boolean(self, name: str, *, default: bool | None) -> bool:
+        """JSON's true and false, or the words; without a default it has to be there."""
         value = self.fields.get(name, default)
+        if value is None:
+            raise refusal("missing_parameter", f"Missing required param: {name}.", param=name)
         if isinstance(value, bool):
             return value
         if value not in ("true", "false"):
@@ -95,27 +106,35 @@ class Ask:
         return texts
 
 
-async def read(request: Request, world: World) -> Ask:
-    """What was asked; raises `FintocApiError` for a body that is no JSON object or a key too long."""
+def key_of(request: Request) -> str | None:
+    """The key under which the answer is kept; raises `FintocApiError` for one too long."""
     key = request.headers.get("idempotency-key")
     if key is not None and len(key) > LONGEST_KEY:
         raise refusal("invalid_string_size", f"Idempotency-Key can have {LONGEST_KEY} characters.")
-    body = _body(await request.body())
+    return key if request.method == "POST" else None
+
+
+def read(request: Request, raw: bytes, world: World, visitor: Visitor, now: datetime) -> Ask:
+    """What was asked; raises `FintocApiError` for a body that is no JSON object."""
     return Ask(
         method=request.method,
         path=request.url.path,
         query=request.url.query,
         base_url=str(request.base_url).rstrip("/"),
         parts=request.path_params,
-        fields=dict(request.query_params) | body,
-        idempotency_key=key,
-        now=world.catch_up(),
+        fields=dict(request.query_params) | _body(request, raw, world),
+        idempotency_key=key_of(request),
+        mode=visitor.mode,
+        look=world.look(visitor.version),
+        now=now,
     )
 
 
-def _body(raw: bytes) -> Json:
+def _body(request: Request, raw: bytes, world: World) -> Json:
     if not raw.strip():
         return {}
+    if request.headers.get("content-type", "").startswith(FORM) and world.chose("form_bodies", "accepted"):
+        return dict(parse_qsl(raw.decode(errors="replace"), keep_blank_values=True))
     try:
         body: object = json.loads(raw)
     except (ValueError, RecursionError) as error:
@@ -123,3 +142,14 @@ def _body(raw: bytes) -> Json:
     if not isinstance(body, dict):
         raise refusal("invalid_hash", "The body has to be a JSON object.")
     return cast(Json, body)
+
+
+def rates_of(world: World, request: Request, raw: bytes) -> Mapping[str, float]:
+    """The rates of the link that a request is about, as far as can be seen before it is let in."""
+    if not world.has_link_rates:
+        return NEVER
+    token: object = request.query_params.get("link_token") or request.url.path.rpartition("/")[2]
+    if raw.startswith(b"{"):
+        with contextlib.suppress(ValueError, RecursionError):
+            token = cast(Json, json.loads(raw)).get("link_token", token)
+    return world.rates_of(token) if isinstance(token, str) else NEVER

@@ -1,141 +1,185 @@
-"""What a test can make happen at the emulated Fintoc beyond the face of all emulators, and its HTTP form.
+"""What a test can make happen at the emulated Fintoc beyond the face of all emulators, over HTTP.
 
 ::
 
     POST /__emulator/links/{id}/reconnect
     POST /__emulator/links/{id}/change_credentials
     POST /__emulator/links/{id}/refresh_in_background     {"outcome": "succeeds"}
+    POST /__emulator/links/{id}/add_account
+    POST /__emulator/accounts/{id}/remove
+    POST /__emulator/accounts/{id}/set_history            {"movements": 1495, "days": 50}
     POST /__emulator/accounts/{id}/modify_movements       {"count": 1}
     POST /__emulator/accounts/{id}/remove_movements       {"count": 1}
+    POST /__emulator/endpoints                            {"url": ..., "events": [...], "secret": ..., "mode": "live"}
+    POST /__emulator/connections                          {"token": ..., "institution": ..., "username": ...,
+                                                           "password": ..., "webhook_url": ...}
+    GET  /__emulator/keys
+    POST /__emulator/keys/{name}/expire
+    POST /__emulator/keys/{name}/renew
+    POST /__emulator/refuse_all                           {"code": "payment_required"}, or null for an end of it
 """
 
-import json
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
-from types import MappingProxyType
-from typing import Final, TypeAlias, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
-from bankbridge.emulation import UnknownLinkError, check_word
-from bankbridge_fintoc.emulator import bank, events, render
-from bankbridge_fintoc.emulator.world import Account, Json, Movement, World
-
-Act: TypeAlias = Callable[[World, str, Json, datetime], tuple[str, ...] | None]
-Change: TypeAlias = Callable[[Callable[[World, datetime], tuple[str, ...] | None]], tuple[str, ...] | None]
+from bankbridge.emulation import Act, WidgetError, control, reading
 
 
-class BadControlError(ValueError):
-    """A control was asked for something senseless."""
+class Controls(Protocol):
+    """The methods that only an emulated Fintoc has."""
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """All API keys."""
+        ...
+
+    def connect(
+        self, token: str, *, institution: str, username: str, password: str, webhook_url: str | None = None
+    ) -> str:
+        """Log in at the widget."""
+        ...
+
+    def add_endpoint(
+        self,
+        url: str,
+        *,
+        events: Sequence[str] | None = None,
+        secret: str | None = None,
+        mode: str = "test",
+    ) -> str:
+        """Register a webhook endpoint."""
+        ...
+
+    def reconnect(self, link_id: str) -> None:
+        """The person connects the link again."""
+        ...
+
+    def change_credentials(self, link_id: str) -> None:
+        """The person changes the password at the bank."""
+        ...
+
+    def refresh_in_background(self, link_id: str, outcome: str = "succeeds") -> None:
+        """Fintoc refreshes the link by itself."""
+        ...
+
+    def add_account(self, link_id: str) -> str:
+        """The bank shows an account more."""
+        ...
+
+    def remove_account(self, account_id: str) -> None:
+        """The bank shows an account no more."""
+        ...
+
+    def set_history(self, account_id: str, movements: int, days: int = ...) -> None:
+        """Let an account have had so many movements."""
+        ...
+
+    def modify_movements(self, account_id: str, count: int = 1) -> tuple[str, ...]:
+        """Change the newest rows of an account."""
+        ...
+
+    def remove_movements(self, account_id: str, count: int = 1) -> tuple[str, ...]:
+        """Take the newest rows of an account away."""
+        ...
+
+    def expire_key(self, name: str) -> None:
+        """Let a key be refused from now on."""
+        ...
+
+    def renew_key(self, name: str) -> None:
+        """Let a key that expired be good again."""
+        ...
+
+    def refuse_all(self, code: str | None) -> None:
+        """Refuse every request with an error code."""
+        ...
 
 
-def reconnect(world: World, link_id: str) -> None:
-    """The person connects the link again."""
-    link = world.link(link_id)
-    link.status = "active"
-    link.must_reconnect = False
-    link.refused_until = None
-
-
-def change_credentials(world: World, link_id: str, now: datetime) -> None:
-    """The person changes the password at the bank."""
-    bank.require_reconnection(world, world.link(link_id), now)
-
-
-def refresh_in_background(world: World, link_id: str, outcome: str, now: datetime) -> None:
-    """Fintoc refreshes the link by itself."""
-    check_word("outcome", outcome, bank.ENDINGS)
-    bank.refresh_in_background(world, world.link(link_id), outcome, now)
-
-
-def modify_movements(world: World, account_id: str, count: int, now: datetime) -> tuple[str, ...]:
-    """The newest rows get another description and are confirmed."""
-    link, account = world.link_of_account(account_id)
-    rows = _newest(account, count)
-    for row in rows:
-        row.description, row.status = f"{row.description} (corregido)", "confirmed"
-    events.tell_modified(world, link, account, [render.changed_movement(row) for row in rows], now)
-    return tuple(row.id for row in rows)
-
-
-def remove_movements(world: World, account_id: str, count: int, now: datetime) -> tuple[str, ...]:
-    """The newest rows are gone."""
-    link, account = world.link_of_account(account_id)
-    rows = _newest(account, count)
-    account.movements = [row for row in account.movements if row not in rows]
-    intent = bank.unlisted_intent(world, link, now)
-    report = next(one for one in intent.reports if one.account_id == account_id)
-    report.status = "succeeded"
-    events.tell_removed(world, link, intent, report, now)
-    return tuple(row.id for row in rows)
-
-
-ON_LINKS: Final[Mapping[str, Act]] = MappingProxyType(
-    {
-        "reconnect": lambda world, link_id, _body, _now: reconnect(world, link_id),
-        "change_credentials": lambda world, link_id, _body, now: change_credentials(world, link_id, now),
-        "refresh_in_background": lambda world, link_id, body, now: refresh_in_background(
-            world, link_id, str(body.get("outcome", "succeeds")), now
-        ),
-    }
-)
-"""What can happen to a link, by the last part of its path."""
-
-ON_ACCOUNTS: Final[Mapping[str, Act]] = MappingProxyType(
-    {
-        "modify_movements": lambda world, account_id, body, now: modify_movements(
-            world, account_id, _count(body), now
-        ),
-        "remove_movements": lambda world, account_id, body, now: remove_movements(
-            world, account_id, _count(body), now
-        ),
-    }
-)
-"""What can happen to an account, by the last part of its path."""
-
-
-def more_control_routes(change: Change) -> list[BaseRoute]:
+def fintoc_routes(emulator: Controls) -> list[BaseRoute]:
     """The routes of this module."""
+    return [*_of_links(emulator), *_of_accounts(emulator), *_of_applications(emulator)]
+
+
+def _of_links(emulator: Controls) -> list[BaseRoute]:
+    def refresh(ids: Mapping[str, str], body: dict[str, Any]) -> object:
+        emulator.refresh_in_background(ids["id"], **reading.fields(body, {"outcome": reading.text}))
+        return {}
+
+    def add_account(ids: Mapping[str, str], _body: dict[str, Any]) -> object:
+        return {"account_id": emulator.add_account(ids["id"])}
+
+    acts: Mapping[str, Act] = {
+        "reconnect": _done(emulator.reconnect),
+        "change_credentials": _done(emulator.change_credentials),
+        "refresh_in_background": refresh,
+        "add_account": add_account,
+    }
+    return [control("POST", f"links/{{id}}/{name}", act) for name, act in acts.items()]
+
+
+def _of_accounts(emulator: Controls) -> list[BaseRoute]:
+    counted = {"count": reading.whole}
+
+    def set_history(ids: Mapping[str, str], body: dict[str, Any]) -> object:
+        known = {"movements": reading.whole, "days": reading.whole}
+        emulator.set_history(ids["id"], **reading.fields(body, known, must=("movements",)))
+        return {}
+
+    def modify(ids: Mapping[str, str], body: dict[str, Any]) -> object:
+        return {"movement_ids": emulator.modify_movements(ids["id"], **reading.fields(body, counted))}
+
+    def remove(ids: Mapping[str, str], body: dict[str, Any]) -> object:
+        return {"movement_ids": emulator.remove_movements(ids["id"], **reading.fields(body, counted))}
+
+    acts: Mapping[str, Act] = {
+        "remove": _done(emulator.remove_account),
+        "set_history": set_history,
+        "modify_movements": modify,
+        "remove_movements": remove,
+    }
+    return [control("POST", f"accounts/{{id}}/{name}", act) for name, act in acts.items()]
+
+
+def _of_applications(emulator: Controls) -> list[BaseRoute]:
+    def add_endpoint(_ids: Mapping[str, str], body: dict[str, Any]) -> object:
+        known = {
+            "url": reading.text,
+            "events": reading.texts,
+            "secret": reading.text_or_null,
+            "mode": reading.text,
+        }
+        told = reading.fields(body, known, must=("url",))
+        return {"secret": emulator.add_endpoint(told.pop("url"), **told)}
+
+    def connect(_ids: Mapping[str, str], body: dict[str, Any]) -> object:
+        must = ("token", "institution", "username", "password")
+        told = reading.fields(
+            body, {**dict.fromkeys(must, reading.text), "webhook_url": reading.text_or_null}, must=must
+        )
+        try:
+            return {"exchange_token": emulator.connect(told.pop("token"), **told)}
+        except WidgetError as error:
+            raise reading.BadControlError(str(error)) from error
+
+    def refuse_all(_ids: Mapping[str, str], body: dict[str, Any]) -> object:
+        emulator.refuse_all(**reading.fields(body, {"code": reading.text_or_null}, must=("code",)))
+        return {}
+
     return [
-        Route(f"/__emulator/{kind}/{{object_id}}/{name}", _answering(change, act), methods=["POST"])
-        for kind, acts in (("links", ON_LINKS), ("accounts", ON_ACCOUNTS))
-        for name, act in acts.items()
+        control("POST", "refuse_all", refuse_all),
+        control("POST", "endpoints", add_endpoint),
+        control("POST", "connections", connect),
+        control("GET", "keys", lambda _ids, _body: dict(emulator.keys)),
+        control("POST", "keys/{id}/expire", _done(emulator.expire_key)),
+        control("POST", "keys/{id}/renew", _done(emulator.renew_key)),
     ]
 
 
-def _answering(change: Change, act: Act) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(request: Request) -> Response:
-        object_id = request.path_params["object_id"]
-        try:
-            body = _object(await request.body())
-            done = change(lambda world, now: act(world, object_id, body, now))
-        except ValueError as error:
-            return JSONResponse({"error": {"code": "bad_request", "message": str(error)}}, 400)
-        except UnknownLinkError as error:
-            return JSONResponse({"error": {"code": "not_found", "message": str(error)}}, 404)
-        return JSONResponse({"movement_ids": done} if done is not None else {})
+def _done(call: Callable[[str], None]) -> Act:
+    def act(ids: Mapping[str, str], _body: dict[str, Any]) -> object:
+        call(ids["id"])
+        return {}
 
-    return answer
-
-
-def _object(raw: bytes) -> Json:
-    body: object = json.loads(raw or b"{}")
-    if not isinstance(body, dict):
-        raise BadControlError(f"the body is a JSON {type(body).__name__}: send an object")
-    return cast(Json, body)
-
-
-def _count(body: Json) -> int:
-    count = body.get("count", 1)
-    if not isinstance(count, int) or count < 1:
-        raise BadControlError(f"count is {count!r}: send how many movements, 1 or more")
-    return count
-
-
-def _newest(account: Account, count: int) -> list[Movement]:
-    """The newest rows of an account that is not short of them."""
-    if not 1 <= count <= len(account.movements):
-        raise BadControlError(f"count is {count}: {account.id} has {len(account.movements)} movements")
-    return sorted(account.movements, key=lambda row: row.post_date, reverse=True)[:count]
+    return act

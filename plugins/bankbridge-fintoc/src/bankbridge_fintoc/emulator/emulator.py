@@ -1,35 +1,42 @@
 """The emulated Fintoc as one object: `create_emulator`."""
 
-import asyncio
-import json
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from datetime import datetime
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from starlette.applications import Starlette
 
 from bankbridge.emulation import (
+    NEVER,
+    PATIENCE,
     PERSON_ACTS,
     WEBHOOK_MODES,
-    Background,
     Clock,
     EmulatedLink,
+    FaultPlan,
     Script,
-    WebhookSender,
+    WidgetSession,
     check_word,
-    control_routes,
-    sign_hmac_v1,
+    read_rates,
+    read_switches,
 )
-from bankbridge_fintoc.emulator import bank, control, seeds, truth
-from bankbridge_fintoc.emulator.app import Desk, api_routes, wrong_address
-from bankbridge_fintoc.emulator.settings import Timings, read_switches
-from bankbridge_fintoc.emulator.world import Ids, Link, World
-
-SIGNATURE_HEADER: Final = "Fintoc-Signature"
-"""https://docs.fintoc.com/guides/resources/webhooks-walkthrough/webhooks-validating"""
+from bankbridge_fintoc.emulator import acts, bank, connecting, seeds, truth
+from bankbridge_fintoc.emulator.control import fintoc_routes
+from bankbridge_fintoc.emulator.door import ORGANISATIONS
+from bankbridge_fintoc.emulator.endpoint_routes import new_endpoint
+from bankbridge_fintoc.emulator.events import EVENT_TYPES
+from bankbridge_fintoc.emulator.serving import Service
+from bankbridge_fintoc.emulator.switches import SWITCHES
+from bankbridge_fintoc.emulator.timings import Timings
+from bankbridge_fintoc.emulator.world import MODES, World
 
 MOST_ACCOUNTS: Final = 50
+
+NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What a link can be named: it stands in a URL."""
 
 T = TypeVar("T")
 
@@ -37,36 +44,21 @@ T = TypeVar("T")
 class FintocEmulator:
     """Fintoc's bank-data API, emulated; a `bankbridge.emulation.Emulator`. Serve `app` with `Server`.
 
-    Beyond that face it can `reconnect` a link, `change_credentials`, `refresh_in_background`, and
-    `modify_movements` or `remove_movements` of an account. Everything may be called from any thread.
+    Beyond that face it can `reconnect` a link, `change_credentials`, `refresh_in_background`, add and remove accounts,
+    and set, modify or remove the movements of one. Everything may be called from any thread.
     """
 
     provider = "fintoc"
 
-    def __init__(self, clock: Clock, *, seed: int, switches: Mapping[str, str], timings: Timings) -> None:
-        self._world = World(clock, seed=seed, switches=switches, timings=timings)
-        self._clock = clock
-        self._secret_key = self._world.ids.new("sk_test_", 32)
-        self._background = Background()
-        self._sender = WebhookSender(clock=clock, sign=sign_hmac_v1(SIGNATURE_HEADER))
-        self._changed = asyncio.Event()
-        desk = Desk(
-            world=self._world,
-            secret_key=self._secret_key,
-            send_events=self._send_after_request,
-            request_ids=Ids(seed),
-        )
-        elsewhere = wrong_address(desk)
-        self._app = Starlette(
-            routes=[*api_routes(desk), *control_routes(self), *control.more_control_routes(self._change)],
-            exception_handlers={404: elsewhere, 405: elsewhere},
-            lifespan=self._lifespan,
-        )
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._service = Service(world)
+        self._app = self._service.application(self, fintoc_routes(self))
 
     @property
     def clock(self) -> Clock:
         """The virtual time that this Fintoc lives in."""
-        return self._clock
+        return self._world.clock
 
     @property
     def app(self) -> Starlette:
@@ -76,12 +68,27 @@ class FintocEmulator:
     @property
     def secret_key(self) -> str:
         """The secret key of the one organisation there is, in test mode."""
-        return self._secret_key
+        return self.keys["secret_test"]
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """All API keys: ``secret_test``, ``publishable_test``, ``secret_live``, ``publishable_live``."""
+        return self._service.keys
+
+    @property
+    def faults(self) -> FaultPlan:
+        """What goes wrong, and how often."""
+        return self._world.faults
 
     @property
     def switches(self) -> Mapping[str, str]:
         """Every switch of `SWITCHES` with its value."""
         return self._world.switches
+
+    @property
+    def widget_script(self) -> str:
+        """What pages load from https://js.fintoc.com/v1/, played."""
+        return files("bankbridge_fintoc.emulator").joinpath("widget.js").read_text("utf-8")
 
     def add_link(
         self,
@@ -90,35 +97,73 @@ class FintocEmulator:
         webhooks: str = "normal",
         institution: str | None = None,
         accounts: int = 3,
+        name: str | None = None,
+        mode: str = "test",
+        faults: Mapping[str, float] = NEVER,
     ) -> EmulatedLink:
-        """A new link; ``attempts`` are script words (`WORDS`), one per refresh intent, the last repeats.
+        """A new link, which Fintoc has read already; ``attempts`` are words of `WORDS`, one per refresh intent.
 
-        Raises `UnknownWordError` for a word, mode or institution that is not known, and ValueError for a
-        number of accounts that cannot be.
+        Raises `UnknownWordError` for a word, mode, fault or institution that is not known, and ValueError for a
+        number of accounts that cannot be, and for a name that is taken or cannot stand in a URL.
         """
         check_word("webhook mode", webhooks, WEBHOOK_MODES)
+        check_word("mode", mode, MODES)
         script, where = Script(attempts, bank.WORDS), seeds.institution(institution)
-        fewest = 2 if "mixed" in attempts else 1
+        if name is not None and not NAME.fullmatch(name):
+            raise ValueError(f"name is {name!r}: give up to 64 letters, digits, underscores and hyphens")
+        rates = read_rates(faults)
+        fewest = bank.fewest_accounts(attempts)
         if not fewest <= accounts <= MOST_ACCOUNTS:
             raise ValueError(f"accounts is {accounts}: give {fewest} to {MOST_ACCOUNTS} for these attempts")
 
         def add(world: World, now: datetime) -> EmulatedLink:
-            link_id = world.ids.new("link_")
-            link = Link(
-                id=link_id,
-                token=world.ids.new(f"{link_id}_token_", 24),
-                institution=where,
-                script=script,
-                webhooks=webhooks,
-                accounts=[seeds.new_account(world, position, now) for position in range(accounts)],
-                created_at=now,
-                last_refreshed_at=now,
+            made = acts.Wanted(
+                script=script, webhooks=webhooks, institution=where, name=name, mode=mode, faults=rates
             )
-            world.links[link.id] = link
+            link = acts.add_link(world, made, accounts, now)
             account_ids = tuple(account.id for account in link.accounts)
             return EmulatedLink(link_id=link.id, link_token=link.token, account_ids=account_ids)
 
         return self._change(add)
+
+    def add_endpoint(
+        self,
+        url: str,
+        *,
+        events: Sequence[str] | None = None,
+        secret: str | None = None,
+        mode: str = "test",
+    ) -> str:
+        """Register a webhook endpoint; what its deliveries are signed with."""
+        check_word("mode", mode, MODES)
+        wanted = tuple(events or EVENT_TYPES)
+        for event_type in wanted:
+            check_word("event type", event_type, EVENT_TYPES)
+        return self._change(lambda world, now: new_endpoint(world, mode, url, wanted, now, secret).secret)
+
+    def widget(self, token: str) -> WidgetSession:
+        """What the widget shows for a token; also for a public key, as in the flow without link intents."""
+        return self._change(lambda world, now: connecting.look(world, token, self._public_keys, now))
+
+    def connect(
+        self,
+        token: str,
+        *,
+        institution: str,
+        username: str,
+        password: str,
+        webhook_url: str | None = None,
+    ) -> str:
+        """Log in at the widget: a link is made, or one that needs it reconnected; an exchange token.
+
+        `link.created` goes to ``webhook_url``, which an older page gives to the widget. Raises `WidgetError`.
+        """
+        person = connecting.Person(institution=institution, username=username, password=password)
+        return self._change(
+            lambda world, now: connecting.connect(
+                world, token, person, public_keys=self._public_keys, webhook_url=webhook_url, now=now
+            )
+        )
 
     def person(self, link_id: str, act: str) -> None:
         """Act (one of `PERSON_ACTS`) at the widget of the prompt that is open on a link.
@@ -126,90 +171,80 @@ class FintocEmulator:
         Raises `UnknownWordError`, and `UnknownLinkError` when there is no such link or no open prompt.
         """
         check_word("act", act, PERSON_ACTS)
-        self._change(lambda world, now: bank.act_at_widget(world, world.link(link_id), act, now))
+        self._change(lambda world, now: connecting.act(world, world.link(link_id), act, now))
+
+    def settle(self, timeout: timedelta = PATIENCE) -> None:
+        """Return when nothing more can happen until the clock moves or somebody asks for something."""
+        self._service.settle(timeout)
 
     def truth(self) -> dict[str, Any]:
         """What really happened, in JSON's types and without a secret; the shape is `Emulator.truth`'s.
 
-        A link also has its ``requests``; a create its ``code`` where it was refused, and whether its answer
-        was ``lost``; an intent its ``type``, ``made_by``, ``prompt`` and ``started_at``.
+        A link also has its ``mode``, its ``requests`` and what Fintoc refreshed by itself; a create its ``code`` where
+        it was refused, and whether its answer was ``lost``; an intent its ``type``, ``made_by``, ``prompt`` and
+        ``started_at``.
         """
-        return self._change(lambda world, now: truth.tell(world, self._sender, now))
+        return self._change(lambda world, now: truth.tell(world, self._service.sender, now))
 
     def reconnect(self, link_id: str) -> None:
         """The person connects the link again: it is active, and no earlier refusal holds."""
-        self._change(lambda world, _: control.reconnect(world, link_id))
+        self._change(lambda world, _now: connecting.reconnect(world.link(link_id)))
 
     def change_credentials(self, link_id: str) -> None:
         """The person changes the password at the bank: `link.credentials_changed`, `login_required`."""
-        self._change(lambda world, now: control.change_credentials(world, link_id, now))
+        self._change(lambda world, now: acts.change_credentials(world, link_id, now))
 
     def refresh_in_background(self, link_id: str, outcome: str = "succeeds") -> None:
         """Fintoc refreshes the link by itself, at once; `outcome` is a script word that ends an intent."""
-        self._change(lambda world, now: control.refresh_in_background(world, link_id, outcome, now))
+        check_word("outcome", outcome, bank.ENDINGS)
+        self._change(lambda world, now: acts.refresh_in_background(world, link_id, outcome, now))
+
+    def add_account(self, link_id: str) -> str:
+        """The bank shows an account more, which no refresh has read yet; its id."""
+        return self._change(lambda world, now: acts.add_account(world, link_id, now))
+
+    def remove_account(self, account_id: str) -> None:
+        """The bank shows an account no more; what runs does not wait for it."""
+        self._change(lambda world, now: acts.remove_account(world, account_id, now))
+
+    def set_history(self, account_id: str, movements: int, days: int = seeds.HISTORY_DAYS) -> None:
+        """Let an account have so many movements, of so many days before it was connected, instead of those it had."""
+        self._change(lambda world, _now: acts.set_history(world, account_id, movements, days))
 
     def modify_movements(self, account_id: str, count: int = 1) -> tuple[str, ...]:
         """Change the newest rows of an account, tell of it by an event, and return their ids."""
-        return self._change(lambda world, now: control.modify_movements(world, account_id, count, now))
+        return self._change(lambda world, now: acts.modify_movements(world, account_id, count, now))
 
     def remove_movements(self, account_id: str, count: int = 1) -> tuple[str, ...]:
         """Take the newest rows of an account away, tell of it by an event, and return their ids."""
-        return self._change(lambda world, now: control.remove_movements(world, account_id, count, now))
+        return self._change(lambda world, now: acts.remove_movements(world, account_id, count, now))
+
+    def expire_key(self, name: str) -> None:
+        """Let a key of `keys` be refused as expired; ``sk_test_expired`` and ``sk_live_expired`` always are."""
+        check_word("key", name, self.keys)
+        self._change(lambda world, _now: world.expired_keys.add(name))
+
+    def renew_key(self, name: str) -> None:
+        """Let a key that expired be good again."""
+        check_word("key", name, self.keys)
+        self._change(lambda world, _now: world.expired_keys.discard(name))
+
+    def refuse_all(self, code: str | None) -> None:
+        """Refuse every request with an error code of `ORGANISATIONS`, as for one that did not pay; None ends it."""
+        if code is not None:
+            check_word("error code", code, ORGANISATIONS)
+
+        def change(world: World, _now: datetime) -> None:
+            world.refuses_all = code
+
+        self._change(change)
+
+    @property
+    def _public_keys(self) -> Mapping[str, str]:
+        return MappingProxyType({self.keys[f"publishable_{mode}"]: mode for mode in MODES})
 
     def _change(self, act: Callable[[World, datetime], T]) -> T:
-        """Do something in the world as it is by now, from any thread."""
-
-        def run() -> T:
-            done = act(self._world, self._world.catch_up())
-            self._changed.set()
-            return done
-
-        return self._background.call(run)
-
-    @asynccontextmanager
-    async def _lifespan(self, _app: Starlette) -> AsyncGenerator[None]:
-        # An Event belongs to the first loop that waits for it, and the app may be served more than once.
-        self._changed = asyncio.Event()
-        try:
-            async with self._background.running():
-                self._background.spawn(self._live())
-                yield
-        finally:
-            await self._sender.close()
-
-    async def _live(self) -> None:
-        """Let things happen when their time comes, and send what there is to tell."""
-        while True:
-            self._world.catch_up()
-            self._send_events()
-            await self._until_something_is_due()
-
-    async def _until_something_is_due(self) -> None:
-        next_at = self._world.next_at()
-        waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._changed.wait())]
-        if next_at is not None:
-            waits.append(asyncio.ensure_future(self._clock.sleep_until(next_at)))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        self._changed.clear()
-
-    def _send_after_request(self) -> list[asyncio.Future[None]]:
-        # The request may have put something on the agenda that comes before what is being waited for.
-        self._changed.set()
-        return self._send_events()
-
-    def _send_events(self) -> list[asyncio.Future[None]]:
-        """Start what is to be sent; only in the loop."""
-        outbox, self._world.outbox = self._world.outbox, []
-        return [
-            self._sender.send(
-                one.endpoint, json.dumps(one.event, ensure_ascii=False).encode(), faults=one.faults
-            )
-            for one in outbox
-        ]
+        return self._service.change(act)
 
 
 def create_emulator(
@@ -218,10 +253,19 @@ def create_emulator(
     seed: int = 0,
     switches: Mapping[str, str] | None = None,
     timings: Timings | None = None,
+    faults: Mapping[str, float] = NEVER,
 ) -> FintocEmulator:
-    """An emulated Fintoc: the same seed gives the same ids, accounts and movements.
+    """An emulated Fintoc: the same seed gives the same ids, accounts, movements and ``faults``.
 
     ``switches`` choose where Fintoc's sources disagree or are silent; `SWITCHES` lists them. Raises
-    `UnknownWordError` for a switch or value that is not there, naming the nearest.
+    `UnknownWordError` for a switch, value or fault that is not there, naming the nearest, and ValueError for a rate
+    that is no probability.
     """
-    return FintocEmulator(clock, seed=seed, switches=read_switches(switches), timings=timings or Timings())
+    world = World(
+        clock,
+        seed=seed,
+        switches=read_switches(SWITCHES, switches),
+        timings=timings or Timings(),
+        faults=faults,
+    )
+    return FintocEmulator(world)

@@ -1,13 +1,14 @@
-"""What an emulated bank holds: institutions, accounts and their movements, the same for the same seed."""
+"""What an emulated bank holds: institutions, and accounts that are the same for the same seed."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from random import Random
 from types import MappingProxyType
 from typing import Final
 
 from bankbridge.emulation import check_word
-from bankbridge_fintoc.emulator.world import ALPHABET, Account, Movement, World
+from bankbridge_fintoc.emulator.objects import Account, Link
+from bankbridge_fintoc.emulator.world import World
 
 # https://docs.fintoc.com/docs/products-and-institutions
 INSTITUTIONS: Final[Mapping[str, str]] = MappingProxyType(
@@ -18,6 +19,7 @@ INSTITUTIONS: Final[Mapping[str, str]] = MappingProxyType(
         "cl_banco_bice": "Banco BICE",
         "cl_banco_scotiabank": "Scotiabank",
         "cl_banco_bci": "Banco BCI",
+        "cl_banco_bci_360": "Banco BCI 360",
         "cl_banco_estado": "BancoEstado",
         "cl_banco_security": "Banco Security",
     }
@@ -30,13 +32,11 @@ ACCOUNT_KINDS: Final = (
     ("checking_account", "Cuenta Corriente Dólar", "Cuenta Corriente Moneda Extranjera", "USD"),
 )
 
+CREDIT_LINE: Final = 500_000
+"""What the limit of a checking account has above its balance, as in the published example of a link."""
+
 HISTORY_ROWS: Final = 75
 HISTORY_DAYS: Final = 40
-MOST_NEW_ROWS: Final = 4
-
-# How movements are spread over Fintoc's statuses: one draw in twenty is in each of the last three.
-STATUSES: Final = ("confirmed",) * 17 + ("processing", "reversed", "duplicated")
-TYPES: Final = ("transfer", "transfer", "check", "other")
 
 
 def institution(institution_id: str | None) -> Mapping[str, str]:
@@ -46,46 +46,26 @@ def institution(institution_id: str | None) -> Mapping[str, str]:
     return MappingProxyType({"id": chosen, "country": "cl", "name": INSTITUTIONS[chosen]})
 
 
-def new_account(world: World, position: int, now: datetime) -> Account:
-    """The account at this place of a link, with its history."""
+def new_account(
+    world: World, link: Link, at: datetime, *, rows: int = HISTORY_ROWS, days: int = HISTORY_DAYS
+) -> Account:
+    """The next account of a link, whose ``rows`` of the last ``days`` nobody has read yet; not added to the link."""
+    position = link.number("account") - 1
     kind, name, official_name, currency = ACCOUNT_KINDS[position % len(ACCOUNT_KINDS)]
-    account_id = world.ids.new("acc_")
+    account_id = world.ids.make("acc_", link.id, position)
     source = Random(f"{world.seed} {account_id}")  # noqa: S311  invented data, not a secret
-    account = Account(
+    balance = source.randrange(100_000, 9_000_000)
+    return Account(
         id=account_id,
         type=kind,
         name=name,
         official_name=official_name,
         number=str(source.randrange(10**9, 10**10)),
         currency=currency,
-        balance=source.randrange(100_000, 9_000_000),
-        refreshed_at=now,
-        source=source,
-    )
-    for _ in range(HISTORY_ROWS):
-        _add_row(account, now.date() - timedelta(days=source.randrange(1, HISTORY_DAYS)))
-    return account
-
-
-def bring_new_movements(account: Account, today: date) -> int:
-    """Let the bank show some new rows and say how many; the second of them is back-dated by three days."""
-    count = account.source.randrange(1, MOST_NEW_ROWS + 1)
-    for position in range(count):
-        _add_row(account, today - timedelta(days=3 if position == 1 else 0))
-    return count
-
-
-def _add_row(account: Account, day: date) -> None:
-    source = account.source
-    account.movements.append(
-        Movement(
-            id="mov_" + "".join(source.choices(ALPHABET, k=16)),
-            post_date=day,
-            amount=source.choice((-1, 1)) * source.randrange(1_000, 500_000),
-            currency=account.currency,
-            description=f"Movimiento de prueba {source.randrange(10**6)}",
-            type=source.choice(TYPES),
-            status=source.choice(STATUSES),
-            reference_id=str(source.randrange(10**8, 10**9)),
-        )
+        balance=balance,
+        limit=balance + (CREDIT_LINE if kind == "checking_account" else 0),
+        refreshed_at=None,
+        unread_history=rows,
+        history_days=days,
+        connected_on=at.date(),
     )

@@ -1,34 +1,55 @@
 """What really happened in the emulated Fintoc, in JSON's types and without a secret."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from bankbridge.emulation import WebhookSender
-from bankbridge_fintoc.emulator.world import Intent, Json, Link, Report, World
+from bankbridge.emulation import Sending, WebhookSender
+from bankbridge_fintoc.emulator.objects import Intent, Json, Link, Report
+from bankbridge_fintoc.emulator.world import World
 
 
 def tell(world: World, sender: WebhookSender, now: datetime) -> Json:
-    """Everything, by link; `deliveries` are those of all links."""
+    """Everything, by link; `deliveries` are those of all links.
+
+    In an order that does not depend on whose request came first.
+    """
     return {
         "provider": "fintoc",
         "now": now.isoformat(),
+        "pinned_version": world.pinned_version,
         "links": {link.id: _link(link) for link in world.links.values()},
-        "requests": dict(world.requests),
-        "deliveries": sender.report(),
+        "requests": dict(sorted(world.requests.items())),
+        "deliveries": [one.report() for one in sorted(sender.sendings, key=lambda one: _place(world, one))],
+        "faults": sorted(world.faults.report(), key=lambda one: (one["at"], one["fault"], one["on"])),
     }
 
 
+def _place(world: World, sending: Sending) -> tuple[datetime, str, int, str, str]:
+    # What the fault `unknown_type` sends besides has an id that is made of the event's own.
+    own_id = sending.event_id.removesuffix("_undocumented")
+    owner, number = world.event_owners.get(own_id, ("", 0))
+    return (sending.at, owner, number, sending.event_id, sending.endpoint.id)
+
+
 def _link(link: Link) -> Json:
+    answered: defaultdict[str | None, list[Json]] = defaultdict(list)
+    for create in link.creates:
+        answered[create["intent_id"]].append(create)
     return {
+        "mode": link.mode,
         "status": link.status if link.deleted_at is None else "deleted",
+        "active": link.active,
         "institution": link.institution["id"],
         "webhooks": link.webhooks,
         "account_ids": [account.id for account in link.accounts],
+        "removed_account_ids": [account.id for account in link.accounts if account.removed],
         "login_attempts": link.login_attempts,
         "refused_logins": link.refused_logins,
         "creates": list(link.creates),
-        "intents": [_intent(intent, link.creates) for intent in link.intents],
-        "requests": dict(link.requests),
+        "intents": [_intent(intent, answered[intent.id]) for intent in link.intents.values()],
+        "own_refreshes": [_intent(intent, ()) for intent in link.own_refreshes.values()],
+        "requests": dict(sorted(link.requests.items())),
     }
 
 
@@ -44,7 +65,7 @@ def _intent(intent: Intent, creates: Sequence[Json]) -> Json:
         "created_at": intent.created_at.isoformat(),
         "started_at": _iso(intent.started_at),
         "ended_at": _iso(intent.ended_at),
-        "creates": [create for create in creates if create["intent_id"] == intent.id],
+        "creates": list(creates),
         "polls": [at.isoformat() for at in intent.polls],
     }
 

@@ -10,10 +10,20 @@
     emulator.truth()
 """
 
-from bankbridge_rail.emulator.bank import WORDS, Word
-from bankbridge_rail.emulator.bodies import BANKS
+from bankbridge_rail.emulator.banks import BANKS, Bank
 from bankbridge_rail.emulator.emulator import RailEmulator, create_emulator
 from bankbridge_rail.emulator.switches import SWITCHES
-from bankbridge_rail.emulator.world import Timings
+from bankbridge_rail.emulator.timings import Timings
+from bankbridge_rail.emulator.words import AUTOMATIC_WORDS, WORDS, Word
 
-__all__ = ["BANKS", "SWITCHES", "WORDS", "RailEmulator", "Timings", "Word", "create_emulator"]
+__all__ = [
+    "AUTOMATIC_WORDS",
+    "BANKS",
+    "SWITCHES",
+    "WORDS",
+    "Bank",
+    "RailEmulator",
+    "Timings",
+    "Word",
+    "create_emulator",
+]

@@ -1,26 +1,18 @@
-"""Before and after every route of the emulated Rail: keys, limits, counting, envelopes, reading of input."""
+"""What is said over HTTP: the shapes of answers and errors, and the reading of what a client sent."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterable
-from datetime import timedelta
-from typing import Any, Final, TypeAlias, cast
+from collections.abc import Collection, Iterable
+from typing import Any, cast
 
-from starlette.exceptions import HTTPException
+import attrs
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.responses import PlainTextResponse, Response
 
-from bankbridge_rail.emulator.world import Link, World
-
-Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
-
-LIMIT: Final = 100
-LIMIT_PERIOD: Final = timedelta(minutes=1)
-"""https://docs.rail.cl/guides/mfa-handling: more than 100 requests in a minute are answered 429."""
+from bankbridge_rail.emulator.world import ApiKey, Link, Mode, World
 
 
 class RailError(Exception):
-    """Any answer that is not a success. undocumented: the envelope; a client in production reads it so."""
+    """Any answer that is not a success. undocumented: the codes, and most statuses."""
 
     def __init__(self, status: int, code: str, message: str, **headers: str) -> None:
         super().__init__(message)
@@ -28,13 +20,70 @@ class RailError(Exception):
         self.code = code
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
-    def response(self) -> Response:
+    def response(self, world: World) -> Response:
+        """The error as HTTP; a client in production reads ``error.code`` and ``error.message``."""
+        said = {"code": self.code, "message": str(self)}
+        match world.switches["error_envelope"]:
+            case "text":
+                return PlainTextResponse(f"{self.code}: {self}", self.status, self.headers)
+            case "flat":
+                return answer(said, self.status, self.headers)
+            case _:
+                return answer({"error": said}, self.status, self.headers)
+
+
+class InvalidError(RailError):
+    """A request that is not as it should be; its status is the switch ``invalid_parameter``."""
+
+    def __init__(self, message: str, code: str = "invalid_parameter") -> None:
+        super().__init__(400, code, message)
+
+    def response(self, world: World) -> Response:
         """The error as HTTP."""
-        return answer({"error": {"code": self.code, "message": str(self)}}, self.status, self.headers)
+        self.status = int(world.switches["invalid_parameter"])
+        return super().response(world)
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """A request that has come past the door: who asks, and what was sent."""
+
+    request: Request
+    key: ApiKey
+    mode: Mode
+    raw: bytes = attrs.field(repr=False)
+
+    def param(self, name: str) -> str:
+        """A part of the path."""
+        return str(self.request.path_params[name])
+
+    def body(self) -> dict[str, Any]:
+        """The JSON object that was sent; nothing at all is an empty one. Raises `InvalidError`."""
+        try:
+            body: object = json.loads(self.raw or b"{}")
+        except (ValueError, RecursionError):
+            raise InvalidError("the body is not JSON", "invalid_json") from None
+        if not isinstance(body, dict):
+            raise InvalidError("the body is not a JSON object", "invalid_json")
+        return cast(dict[str, Any], body)
+
+    def flag(self, name: str) -> bool:
+        """A query parameter that is ``true`` or, the default, ``false``. Raises `InvalidError`."""
+        value = self.request.query_params.get(name, "false")
+        if value not in {"true", "false"}:
+            raise InvalidError(f"{name} must be true or false")
+        return value == "true"
+
+    def number(self, name: str, default: int, most: int = 999_999_999) -> int:
+        """A query parameter that is a number, from 1. Raises `InvalidError`."""
+        value = self.request.query_params.get(name, str(default))
+        if not (value.isascii() and value.isdigit() and len(value) <= 9 and 1 <= int(value) <= most):
+            raise InvalidError(f"{name} must be a number, from 1 to {most}")
+        return int(value)
 
 
 def answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON response, in ASCII: what a client sent may come back in it, half surrogates and all."""
+    """A JSON response, in ASCII: what a client sent may come back in it."""
     return Response(json.dumps(body), status, headers, media_type="application/json")
 
 
@@ -44,83 +93,57 @@ def listed(world: World, rows: Iterable[object]) -> Response:
     return answer({"data": shape} if world.switches["list_shape"] == "data" else shape)
 
 
-def route(world: World, secret_key: str, method: str, path: str, handler: Handler) -> Route:
-    """A route that is counted, wants the key, obeys the limit, and answers every error in the envelope."""
-
-    async def guarded(request: Request) -> Response:
-        world.requests[f"{method} {path}"] += 1
-        try:
-            _check_key(request, secret_key)
-            _check_rate(world)
-            return await handler(request)
-        except RailError as error:
-            return error.response()
-
-    return Route(path, guarded, methods=[method])
-
-
-async def outside_the_api(_request: Request, error: Exception) -> Response:
-    """What a path or a method that does not exist is answered."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    code = {404: "not_found", 405: "method_not_allowed"}.get(status, "error")
-    return RailError(status, code, "there is nothing at this path, or not with this method").response()
-
-
-async def json_object(request: Request) -> dict[str, Any]:
-    """The body of a request. Raises `RailError` (400) unless it is a JSON object."""
-    try:
-        body: object = json.loads(await request.body())
-    except (ValueError, RecursionError):
-        raise RailError(400, "invalid_json", "the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise RailError(400, "invalid_json", "the body is not a JSON object")
-    return cast(dict[str, Any], body)
+def deleted(world: World, kind: str, object_id: str) -> Response:
+    """What a DELETE is answered, as the switch ``delete_status`` says."""
+    status = int(world.switches["delete_status"])
+    if status == 204:
+        return Response(status_code=204)
+    return answer({"object": kind, "id": object_id, "deleted": True}, status)
 
 
 def text(body: dict[str, Any], name: str, default: str | None = None) -> str:
-    """A field that must be a string with something in it. Raises `RailError` (400)."""
+    """A field that must be a string with something in it. Raises `InvalidError`."""
     value: object = body.get(name, default)
-    if not isinstance(value, str) or not value:
-        raise RailError(400, "invalid_parameter", f"{name} must be a non-empty string")
+    if not isinstance(value, str) or not value or not _is_unicode(value):
+        raise InvalidError(f"{name} must be a non-empty string")
     return value
 
 
-def flag(request: Request, name: str) -> bool:
-    """A query parameter that is ``true`` or, the default, ``false``. Raises `RailError` (400)."""
-    value = request.query_params.get(name, "false")
-    if value not in {"true", "false"}:
-        raise RailError(400, "invalid_parameter", f"{name} must be true or false")
-    return value == "true"
+def maybe_text(body: dict[str, Any], name: str) -> str | None:
+    """A field that may be missing or null. Raises `InvalidError`."""
+    return None if body.get(name) is None else text(body, name)
 
 
-def page_number(request: Request) -> int:
-    """The query parameter ``page``, from 1. Raises `RailError` (400)."""
-    value = request.query_params.get("page", "1")
-    if not (value.isascii() and value.isdigit() and len(value) <= 9 and int(value)):
-        raise RailError(400, "invalid_parameter", "page must be a number, from 1")
-    return int(value)
+def choice(body: dict[str, Any], name: str, values: Collection[str], default: str | None = None) -> str:
+    """A field that must be one of some values. Raises `InvalidError`."""
+    value: object = body.get(name, default)
+    if not isinstance(value, str) or value not in values:
+        raise InvalidError(f"{name} must be one of {', '.join(values)}")
+    return value
 
 
-def find_link(world: World, link_id: str) -> Link:
-    """A link that was not deleted. Raises `RailError` (404)."""
-    link = world.links.get(link_id)
-    if link is None or link.status == "deleted":
+def texts(body: dict[str, Any], name: str) -> tuple[str, ...]:
+    """A field that must be a list of strings, or is missing. Raises `InvalidError`."""
+    given: object = body.get(name, [])
+    if isinstance(given, list):
+        values = [
+            value for value in cast(list[object], given) if isinstance(value, str) and _is_unicode(value)
+        ]
+        if len(values) == len(cast(list[object], given)):
+            return tuple(values)
+    raise InvalidError(f"{name} must be a list of strings")
+
+
+def find_link(world: World, mode: Mode, link_id: str) -> Link:
+    """A link that the API shows. Raises `RailError` (404, or 410 for one that was deleted)."""
+    link = mode.links.get(link_id)
+    if link is None:
         raise RailError(404, "not_found", "there is no such link")
+    if link.status == "deleted":
+        raise RailError(int(world.switches["deleted_link"]), "link_deleted", "the link was deleted")
     return link
 
 
-def _check_key(request: Request, secret_key: str) -> None:
-    if request.headers.get("authorization") != f"Bearer {secret_key}":
-        raise RailError(401, "unauthorized", "the secret key is missing or wrong: send it as a bearer token")
-
-
-def _check_rate(world: World) -> None:
-    if world.switches["rate_limit"] == "off":
-        return
-    now, recent = world.clock.now(), world.recent
-    while recent and recent[0] <= now - LIMIT_PERIOD:
-        recent.popleft()
-    if len(recent) >= LIMIT:
-        seconds = int((recent[0] + LIMIT_PERIOD - now).total_seconds()) + 1
-        raise RailError(429, "rate_limited", "more than 100 requests in a minute", Retry_After=str(seconds))
-    recent.append(now)
+def _is_unicode(value: str) -> bool:
+    """Half a surrogate pair, which JSON can say, is no text that anything could be done with."""
+    return not any(0xD800 <= ord(letter) <= 0xDFFF for letter in value)

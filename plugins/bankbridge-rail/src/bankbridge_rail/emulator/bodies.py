@@ -1,37 +1,20 @@
-"""The JSON that the emulated Rail shows: its objects, and the ``data`` of its events.
+"""The JSON that the emulated Rail shows of links, accounts and intents, and the ``data`` of its events.
 
 Fields and values are those of https://docs.rail.cl/concepts/events and https://docs.rail.cl/concepts/accounts.
-undocumented: the movement; its fields are those that a client in production reads.
 """
 
-import hashlib
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
-from bankbridge_rail.emulator.world import Account, Intent, Link, World
+from bankbridge_rail.emulator.banks import BANKS
+from bankbridge_rail.emulator.ledger import Account
+from bankbridge_rail.emulator.world import Intent, Link, World
 
 Body: TypeAlias = dict[str, Any]
 
 HOLDER: Final = "JANE DOE EXAMPLE"
-SYNC_EVERY: Final = timedelta(hours=4)
-PROCESSING: Final = 2
-"""How many of an account's newest movements the bank has not confirmed yet."""
 
-_BANK_NAMES: Final[Mapping[str, str]] = {
-    "banco_estado": "BancoEstado",
-    "banco_chile": "Banco de Chile",
-    "banco_falabella": "Banco Falabella",
-    "santander": "Santander",
-    "bci": "BCI",
-    "bice": "BICE",
-    "itau": "Itaú",
-    "scotia": "Scotiabank",
-    "cencosud": "Cencosud",
-    "mercado_pago": "Mercado Pago",
-}
-BANKS: Final = tuple(_BANK_NAMES)
-"""https://docs.rail.cl/api-reference/links/crear-link-bancario"""
+_INTENT_FIELDS: Final = ("requires_mfa", "error_code", "completed_at", "summary")
 
 
 def stamp(at: datetime) -> str:
@@ -39,32 +22,44 @@ def stamp(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def drifted(world: World, body: Body, **more: object) -> Body:
+    """With ``extra_fields=some``, the same object with fields that no page shows."""
+    if world.switches["extra_fields"] == "none":
+        return body
+    return {**body, **more, "livemode": None, "metadata": {"undocumented": [1, "ñ"]}}
+
+
 def link_body(world: World, link: Link) -> Body:
     """A link as ``GET /v1/links`` shows it. undocumented: the union of all fields seen anywhere."""
     bank: Body = {"bank_id": link.bank_id}
     if world.switches["bank_field"] == "institution":
-        bank = {"institution": {"id": link.bank_id, "name": _BANK_NAMES[link.bank_id]}}
-    return {
+        bank = {"institution": {"id": link.bank_id, "name": BANKS[link.bank_id].name}}
+    body = {
         "object": "link",
         "id": link.id,
         **bank,
-        "status": link.status,
+        "status": _status(world, link),
         "holder_name": HOLDER,
         "holder_id": "11111111-1",
-        "holder_type": "individual",
+        "holder_type": link.holder_type,
         "created_at": stamp(link.created_at),
         **_synced(world, link),
-        "accounts_count": len(_listed(link)),
-        "last_error": None,
-        "required_action": None,
-        "is_paused": False,
+        "accounts_count": len(link.present_accounts),
+        "last_error": _last_error(world, link),
+        # undocumented: its values.
+        "required_action": "reconnect" if link.status == "expired" else None,
+        "is_paused": link.is_paused,
     }
+    return drifted(world, body, mode=link.mode.name)
 
 
-def account_body(link: Link, account: Account) -> Body:
-    """An account. Card balances do not follow the documented rule: neither does the documented example."""
+def account_body(world: World, link: Link, account: Account) -> Body:
+    """An account. Card balances do not follow the documented rule: neither does the documented example.
+
+    undocumented: how ``refreshed_at`` and ``last_sync_at`` differ; here they do not.
+    """
     kind = account.kind
-    return {
+    body = {
         "object": "account",
         "id": account.id,
         "link_id": account.link_id,
@@ -79,38 +74,34 @@ def account_body(link: Link, account: Account) -> Body:
         "holder_name": HOLDER,
         "refreshed_at": stamp(account.last_sync_at),
         "last_sync_at": stamp(account.last_sync_at),
-        "next_sync_at": stamp(account.last_sync_at + SYNC_EVERY),
-        "link_status": link.status,
+        "next_sync_at": stamp(account.last_sync_at + world.timings.sync_every),
+        "link_status": _status(world, link),
         "status": "removed" if account.removed_at else "active",
     }
+    return drifted(world, body, mode=link.mode.name)
 
 
-def movement_bodies(account: Account, *, is_confirmed_only: bool, page: int, per_page: int) -> list[Body]:
-    """One page of an account's movements, the newest first."""
-    total = account.movements_before + len(account.found_at)
-    newest = total - (PROCESSING if is_confirmed_only else 0)
-    first = newest - (page - 1) * per_page
-    return [
-        _movement(account, number, total) for number in range(first - 1, max(first - per_page, 0) - 1, -1)
-    ]
-
-
-def intent_body(intent: Intent) -> Body:
+def intent_body(world: World, intent: Intent) -> Body:
     """An intent as Rail answers with it: what its last event said, and the kind of refresh."""
-    return {
+    body: Body = {
         "object": "refresh_intent",
         "id": intent.id,
         "link_id": intent.link_id,
         "status": intent.status,
         "refresh_type": intent.refresh_type,
-        **_progress(intent),
     }
+    told = {name: value for name, value in _progress(intent).items() if value is not None}
+    absent = {} if world.switches["absent_fields"] == "absent" else dict.fromkeys(_INTENT_FIELDS)
+    message = None if intent.error_code is None else f"the bank said {intent.error_code}"
+    return drifted(
+        world, {**body, **absent, **told}, created_at=stamp(intent.created_at), error_message=message
+    )
 
 
-def intent_event(intent: Intent) -> Body:
+def intent_event(world: World, intent: Intent) -> Body:
     """The ``data`` of an intent's event; only the first one says what kind of refresh it is."""
-    body = intent_body(intent)
-    if intent.status != "created":
+    body = intent_body(world, intent)
+    if intent.status != "created" and world.switches["event_data"] == "partial":
         del body["refresh_type"]
     return body
 
@@ -128,24 +119,24 @@ def link_created(link: Link) -> Body:
 
 
 def link_refreshed(world: World, link: Link, new_movements: int) -> Body:
-    """The ``data`` of ``link.refreshed``."""
+    """The ``data`` of ``link.refreshed``. The count is of what this sync found."""
     return {
         "object": "link",
         "id": link.id,
         "status": link.status,
         **_synced(world, link),
-        "accounts_count": len(_listed(link)),
+        "accounts_count": len(link.present_accounts),
         "new_movements_count": new_movements,
     }
 
 
-def link_expired(link: Link, error_code: str, at: datetime) -> Body:
+def link_expired(link: Link, at: datetime) -> Body:
     """The ``data`` of ``link.expired``."""
     return {
         "object": "link",
         "id": link.id,
         "status": link.status,
-        "last_error_code": error_code,
+        "last_error_code": link.last_error_code,
         "expired_at": stamp(at),
     }
 
@@ -180,51 +171,31 @@ def account_removed(account: Account, at: datetime) -> Body:
 
 
 def _progress(intent: Intent) -> Body:
-    body: Body = {}
-    if intent.status == "requires_mfa" and intent.prompt is not None:
-        prompt = intent.prompt
-        body["requires_mfa"] = {"widget_token": prompt.token, "expires_at": stamp(prompt.expires_at)}
-    if intent.error_code is not None:
-        body["error_code"] = intent.error_code
-    if intent.ended_at is not None:
-        body["completed_at"] = stamp(intent.ended_at)
-    if intent.summary is not None:
-        body["summary"] = dict(intent.summary)
-    return body
+    prompt = intent.prompt if intent.status == "requires_mfa" else None
+    return {
+        "requires_mfa": None
+        if prompt is None
+        else {"widget_token": prompt.token, "expires_at": stamp(prompt.expires_at)},
+        "error_code": intent.error_code,
+        "completed_at": None if intent.ended_at is None else stamp(intent.ended_at),
+        "summary": None if intent.summary is None else dict(intent.summary),
+    }
+
+
+def _status(world: World, link: Link) -> str:
+    if link.is_paused and link.status == "active" and world.switches["paused_status"] == "paused":
+        return "paused"
+    return link.status
 
 
 def _synced(world: World, link: Link) -> Body:
     return {
         world.switches["sync_field"]: stamp(link.last_sync_at),
-        "next_sync_at": stamp(link.last_sync_at + SYNC_EVERY),
+        "next_sync_at": stamp(link.next_sync_at),
     }
 
 
-def _listed(link: Link) -> list[Account]:
-    return [account for account in link.accounts.values() if account.removed_at is None]
-
-
-def _movement(account: Account, number: int, total: int) -> Body:
-    """A movement follows from its account and number (0 is the oldest) alone, so none needs to be kept."""
-    digest = hashlib.sha256(f"{account.id}:{number}".encode()).hexdigest()
-    size, is_outbound = 1_000 + int(digest[16:21], 16), int(digest[21], 16) < 12
-    at = _posted_at(account, number)
-    return {
-        "object": "movement",
-        "id": f"mov_{digest[:16]}",
-        "account_id": account.id,
-        "amount": -size if is_outbound else size,
-        "currency": account.kind.currency,
-        "description": f"{'COMPRA' if is_outbound else 'ABONO'} {digest[22:28].upper()}",
-        "type": "other",
-        "direction": "outbound" if is_outbound else "inbound",
-        "status": "processing" if number >= total - PROCESSING else "confirmed",
-        "post_date": at.date().isoformat(),
-        "transaction_date": at.date().isoformat(),
-    }
-
-
-def _posted_at(account: Account, number: int) -> datetime:
-    if number >= account.movements_before:
-        return account.found_at[number - account.movements_before]
-    return account.created_at - timedelta(hours=6) * (account.movements_before - number)
+def _last_error(world: World, link: Link) -> object:
+    if link.last_error_code is None or world.switches["last_error"] == "string":
+        return link.last_error_code
+    return {"code": link.last_error_code, "message": "the last sync failed"}

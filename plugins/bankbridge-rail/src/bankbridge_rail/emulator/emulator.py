@@ -1,15 +1,18 @@
-"""The emulated Rail as a test holds it: an application to serve, and the hands behind the scenes."""
+"""The emulated Rail as a test holds it: an application to serve, and the face that every emulator has."""
 
+import json
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from importlib.resources import files
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 
 from bankbridge.emulation import (
     NEVER,
@@ -20,10 +23,10 @@ from bankbridge.emulation import (
     Clock,
     EmulatedLink,
     FaultPlan,
+    FaultyHttp,
     Script,
     UnknownLinkError,
     WebhookSender,
-    WidgetError,
     WidgetSession,
     check_word,
     control_routes,
@@ -31,61 +34,79 @@ from bankbridge.emulation import (
     read_switches,
     sign_hmac_v1,
 )
-from bankbridge_rail.emulator import bodies
-from bankbridge_rail.emulator.answers import outside_the_api
-from bankbridge_rail.emulator.bank import WORDS, Bank
-from bankbridge_rail.emulator.events import Events
-from bankbridge_rail.emulator.routes import delete_link, rail_routes
+from bankbridge_rail.emulator.agenda import Agenda
+from bankbridge_rail.emulator.answers import RailError
+from bankbridge_rail.emulator.api_keys import MODES, first_keys
+from bankbridge_rail.emulator.banks import BANKS
+from bankbridge_rail.emulator.control import rail_controls
+from bankbridge_rail.emulator.door import Door
+from bankbridge_rail.emulator.endpoint_routes import add_hook
+from bankbridge_rail.emulator.events import EVENT_TYPES, SCHEDULES, Events
+from bankbridge_rail.emulator.hands import Hands
+from bankbridge_rail.emulator.ids import Ids
+from bankbridge_rail.emulator.linking import ACCOUNTS, Links
+from bankbridge_rail.emulator.once import Once
+from bankbridge_rail.emulator.routes import rail_routes
+from bankbridge_rail.emulator.stories import Stories
 from bankbridge_rail.emulator.switches import SWITCHES
+from bankbridge_rail.emulator.syncs import Syncs
+from bankbridge_rail.emulator.timings import EXAMPLE_TIMINGS, Timings
 from bankbridge_rail.emulator.truth import tell_truth
-from bankbridge_rail.emulator.world import (
-    ENDED,
-    EXAMPLE_TIMINGS,
-    Link,
-    Prompt,
-    Timings,
-    World,
-    new_account,
-)
+from bankbridge_rail.emulator.widget import Widget
+from bankbridge_rail.emulator.words import WORDS
+from bankbridge_rail.emulator.world import Credentials, Link, World
 
 SIGNATURE_HEADER: Final = "Rail-Signature"
 """https://docs.rail.cl/guides/webhooks"""
 
-MODES: Final = ("test", "live")
+MOST_ACCOUNTS: Final = 50
+
+DEFAULT_BANK: Final = "banco_estado"
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-class RailEmulator:
+class RailEmulator(Hands):
     """An emulated Rail; see `bankbridge.emulation.Emulator` for the face it shares with other providers.
 
-    Every method may be called from any thread. `remove_account`, `add_account`, `expire_link` and
-    `delete_link` raise `UnknownLinkError` for an id that does not exist.
+    Every method may be called from any thread.
     """
 
     def __init__(self, world: World) -> None:
-        self._world = world
-        self._background = Background()
-        self._sender = WebhookSender(clock=world.clock, sign=sign_hmac_v1(SIGNATURE_HEADER))
-        self._events = Events(world, self._sender, self._background)
-        self._bank = Bank(world, self._events, self._background)
-        self.keys = MappingProxyType(
-            {
-                f"{kind}_{mode}": f"rail_{kind[0]}k_{mode}_{world.new_hex(f'{kind}_key', 32)}"
-                for mode in ("test", "live")
-                for kind in ("secret", "publishable")
-            }
+        background = Background()
+        switches = world.switches
+        self._sender = WebhookSender(
+            clock=world.clock,
+            sign=sign_hmac_v1(SIGNATURE_HEADER),
+            schedule=SCHEDULES[switches["retry_schedule"]],
+            resigns=switches["retry_timestamp"] == "fresh",
         )
+        self._events = Events(world, self._sender, background)
+        syncs = Syncs(world, self._events)
+        self._stories = Stories(world, self._events, syncs)
+        links = Links(world, self._events, syncs, self._stories)
+        super().__init__(world, background, links, syncs)
+        self._widget = Widget(world, links, self._stories)
+        self.keys: Mapping[str, str] = first_keys(world)
+        once = Once(world)
+        door = Door(world, once)
+        routes = rail_routes(world, door, once, self._events, self._stories, links, self._widget)
         self.app = Starlette(
-            routes=[*rail_routes(world, self._bank, self._events, self.secret_key), *control_routes(self)],
-            exception_handlers={HTTPException: outside_the_api},
+            routes=[*routes, *control_routes(self, rail_controls(self))],
+            exception_handlers={HTTPException: door.outside},
             lifespan=self._lifespan,
+            middleware=[Middleware(FaultyHttp, world.faults, envelope=self._struck, rates=self._rates_of)],
         )
 
     @property
     def provider(self) -> str:
         """``rail``."""
         return "rail"
+
+    @property
+    def switches(self) -> Mapping[str, str]:
+        """Every switch of `SWITCHES` with its value."""
+        return self._world.switches
 
     @property
     def clock(self) -> Clock:
@@ -107,145 +128,119 @@ class RailEmulator:
         """Rail's widget script, played: https://docs.rail.cl/quickstart."""
         return files("bankbridge_rail.emulator").joinpath("widget.js").read_text("utf-8")
 
-    def settle(self, timeout: timedelta = PATIENCE) -> None:
-        """Return when nothing more can happen until the clock moves or somebody asks for something."""
-        self._background.settle(self._sender.is_quiet, timeout)
-
-    def widget(self, token: str) -> WidgetSession:
-        """What the widget shows for a token."""
-        return self._background.call(lambda: self._widget(token))
-
-    def connect(self, token: str, *, institution: str, username: str, password: str) -> str:
-        """Log in at the widget. Raises `WidgetError`: nobody can ask for a widget token yet."""
-        del institution, username, password
-        raise WidgetError(f"the token {token[:3]}… is not one of this widget")
-
     def add_link(
         self,
         *,
         attempts: Sequence[str] = ("succeeds",),
         webhooks: str = "normal",
         institution: str | None = None,
-        accounts: int = 3,
+        accounts: int = ACCOUNTS,
         name: str | None = None,
         mode: str = "test",
         faults: Mapping[str, float] = NEVER,
     ) -> EmulatedLink:
         """A new link at a bank (default `banco_estado`) of `BANKS`; ``attempts`` are words of `WORDS`."""
-        script = Script(attempts, WORDS)
-        bank_id = institution or "banco_estado"
+        Script(attempts, WORDS)
+        bank_id = institution or DEFAULT_BANK
         check_word("webhook mode", webhooks, WEBHOOK_MODES)
-        check_word("institution", bank_id, bodies.BANKS)
+        check_word("institution", bank_id, BANKS)
         check_word("mode", mode, MODES)
+        rates = read_rates(faults)
+        if not 1 <= accounts <= MOST_ACCOUNTS:
+            raise ValueError(f"accounts is {accounts}: give 1 to {MOST_ACCOUNTS}")
         if name is not None and not _NAME.fullmatch(name):
             raise ValueError(f"name is {name!r}: give up to 64 letters, digits, underscores and hyphens")
-        rates = read_rates(faults)
-        if accounts < 1:
-            raise ValueError(f"accounts is {accounts}: a link has at least one")
-        link = self._background.call(
-            lambda: self._add_link(
-                accounts,
-                name,
-                script=script,
+
+        def add() -> Link:
+            link = self._links.add(
+                self._world.modes[mode],
+                self._new_id(mode) if name is None else self._free_id(name),
+                Credentials(bank_id=bank_id, attempts=tuple(attempts)),
+                accounts=accounts,
                 webhooks=webhooks,
-                bank_id=bank_id,
-                mode=mode,
                 faults=rates,
             )
-        )
+            self._links.say_created(link, link.created_at)
+            return link
+
+        link = self.change(add)
         return EmulatedLink(link_id=link.id, account_ids=tuple(link.accounts))
+
+    def add_endpoint(
+        self,
+        url: str,
+        *,
+        events: Sequence[str] | None = None,
+        secret: str | None = None,
+        mode: str = "test",
+    ) -> str:
+        """Register a webhook endpoint for the links of a mode; its secret."""
+        for event_type in events or ():
+            check_word("event type", event_type, EVENT_TYPES)
+        check_word("mode", mode, MODES)
+        wanted = frozenset(events or EVENT_TYPES)
+        hook = self.change(lambda: add_hook(self._world, self._world.modes[mode], url, wanted, secret))
+        return hook.endpoint.secret
+
+    def widget(self, token: str) -> WidgetSession:
+        """What the widget shows for a token."""
+        return self.change(lambda: self._widget.show(token))
+
+    def connect(self, token: str, *, institution: str, username: str, password: str) -> str:
+        """Log in at the widget; an exchange token. The link is there once that is exchanged."""
+        return self.change(lambda: self._widget.log_in(token, institution, username, password))
 
     def person(self, link_id: str, act: str) -> None:
         """Type the right or a wrong code, or close the widget: then the prompt stays until its deadline."""
         check_word("act", act, PERSON_ACTS)
-        self._background.call(lambda: self._person(self._link(link_id), act))
+
+        def do() -> None:
+            link = self.find_link(link_id)
+            found = self._stories.open_prompt(link)
+            if found is None:
+                message = f"no prompt is open on link {link.id!r}: wait until an intent requires MFA"
+                raise UnknownLinkError(message)
+            if act == "walk_away":
+                self._stories.close_widget(link, *found)
+            else:
+                self._stories.answer(link, *found, act)
+
+        self.change(do)
+
+    def settle(self, timeout: timedelta = PATIENCE) -> None:
+        """Return when nothing more can happen until the clock moves or somebody asks for something."""
+        self._background.settle(self._sender.is_quiet, timeout)
 
     def truth(self) -> dict[str, Any]:
         """What really happened; see `bankbridge.emulation.Emulator.truth`."""
-        return self._background.call(lambda: tell_truth(self._world, self._sender.report()))
-
-    def add_account(self, link_id: str) -> str:
-        """Let the bank show one more account; its id."""
-
-        def add() -> str:
-            link, at = self._link(link_id), self._world.clock.now()
-            account = new_account(self._world, link, at)
-            self._events.emit(link, "account.created", bodies.account_created(account), at)
-            return account.id
-
-        return self._background.call(add)
-
-    def remove_account(self, account_id: str) -> None:
-        """Let an account vanish from the bank."""
-
-        def remove() -> None:
-            account = self._world.accounts.get(account_id)
-            if account is None:
-                raise UnknownLinkError(f"there is no account {account_id!r}")
-            link, at = self._link(account.link_id), self._world.clock.now()
-            account.removed_at = at
-            self._events.emit(link, "account.removed", bodies.account_removed(account, at), at)
-
-        self._background.call(remove)
-
-    def expire_link(self, link_id: str, error_code: str = "rejected_credentials") -> None:
-        """Let Rail give up a link, as after three failures in a row."""
-
-        def expire() -> None:
-            link, at = self._link(link_id), self._world.clock.now()
-            link.status = "expired"
-            self._events.emit(link, "link.expired", bodies.link_expired(link, error_code, at), at)
-
-        self._background.call(expire)
-
-    def delete_link(self, link_id: str) -> None:
-        """Delete a link, as ``DELETE /v1/links/{id}`` does."""
-
-        def delete() -> None:
-            delete_link(self._world, self._bank, self._events, self._link(link_id).id)
-
-        self._background.call(delete)
+        return self.change(lambda: tell_truth(self._world, self._events))
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncGenerator[None]:
         async with self._background.running():
+            self._background.spawn(self._world.agenda.run())
             yield
         await self._sender.close()
 
-    def _link(self, link_id: str) -> Link:
-        link = self._world.links.get(link_id)
-        if link is None or link.status == "deleted":
-            raise UnknownLinkError(f"there is no link {link_id!r}")
-        return link
+    def _new_id(self, mode: str) -> str:
+        number = self._world.ids.number("link", mode)
+        return self._world.ids.of("link", mode, number)
 
-    def _widget(self, token: str) -> WidgetSession:
-        intent = self._world.intents.get(token.partition("_sec_")[0])
-        prompt = None if intent is None else intent.prompt
-        if intent is None or prompt is None or prompt.token != token:
-            raise WidgetError("there is no such widget token: ask for a new one")
-        if prompt.code.done() or intent.status in ENDED or self._world.clock.now() >= prompt.expires_at:
-            raise WidgetError("the time for the code is over: try again")
-        return WidgetSession(
-            kind="code", institutions={}, link_id=intent.link_id, expires_at=prompt.expires_at
-        )
-
-    def _add_link(self, accounts: int, name: str | None, **facts: Any) -> Link:  # noqa: ANN401 (`Link`'s)
-        at = self._world.clock.now()
-        link_id = self._world.new_id("link") if name is None else f"link_{name}"
-        if link_id in self._world.links:
+    def _free_id(self, name: str) -> str:
+        link_id = f"link_{name}"
+        if self._world.link(link_id) is not None:
             raise ValueError(f"the name {name!r} is taken: choose another")
-        link = Link(id=link_id, created_at=at, last_sync_at=at, **facts)
-        self._world.links[link.id] = link
-        for _ in range(accounts):
-            new_account(self._world, link, at)
-        self._events.emit(link, "link.created", bodies.link_created(link), at)
-        return link
+        return link_id
 
-    def _person(self, link: Link, act: str) -> None:
-        at = self._world.clock.now()
-        prompt = _open_prompt(link, at)
-        if act != "walk_away":
-            prompt.code.set_result((act, at))
+    def _struck(self, status: int) -> Response:
+        code = "rate_limited" if status == 429 else "internal_error"
+        return RailError(status, code, "something went wrong, or was too much").response(self._world)
+
+    async def _rates_of(self, request: Request) -> Mapping[str, float]:
+        """The rates of the link that a request is about."""
+        link_id = await _link_id_of(request, self._world)
+        link = None if link_id is None else self._world.link(link_id)
+        return NEVER if link is None else link.faults
 
 
 def create_emulator(
@@ -264,22 +259,27 @@ def create_emulator(
     return RailEmulator(
         World(
             clock=clock,
-            seed=seed,
             switches=read_switches(SWITCHES, switches),
             timings=timings,
             faults=FaultPlan(clock, seed=seed, rates=faults),
+            ids=Ids(seed),
+            agenda=Agenda(clock),
         )
     )
 
 
-def _open_prompt(link: Link, now: datetime) -> Prompt:
-    for intent in reversed(link.intents.values()):
-        prompt = intent.prompt
-        if (
-            intent.status not in ENDED
-            and prompt is not None
-            and not prompt.code.done()
-            and now < prompt.expires_at
-        ):
-            return prompt
-    raise UnknownLinkError(f"no prompt is open on link {link.id!r}: wait until an intent requires MFA")
+async def _link_id_of(request: Request, world: World) -> str | None:
+    """A link's id in a request's path, query or body, or that of the account or the intent in its path."""
+    for part in request.url.path.split("/"):
+        if part.startswith("link_"):
+            return part
+        if (owned := world.intent(part) or world.account(part)) is not None:
+            return owned.link_id
+    if (link_id := request.query_params.get("link_id")) is not None:
+        return link_id
+    try:
+        body: object = json.loads(await request.body() or b"{}")
+    except (ValueError, RecursionError):
+        return None
+    given = cast(dict[str, object], body).get("link_id") if isinstance(body, dict) else None
+    return given if isinstance(given, str) else None
