@@ -7,7 +7,7 @@ again. https://www.postgresql.org/docs/current/transaction-iso.html#XACT-SERIALI
 """
 
 from collections.abc import Generator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Final, cast
 
 import psycopg
@@ -30,14 +30,15 @@ _ADD_DELIVERIES: Final = (
 
 _MILLISECONDS: Final = str(int(PATIENCE.total_seconds() * 1000))
 
-# For our own sessions only. Every query of ours has an index, and while a table's statistics are young the planner
-# may still prefer to read all of it. A commit that PostgreSQL has not written down is none.
+# For our own sessions only. Every query of ours has an index that gives its rows in their order, and while a table's
+# statistics are young the planner may still prefer to read all of it, or to sort it for its first rows. What has to
+# be read or sorted whole still is. A commit that PostgreSQL has not written down is none.
 _SETTINGS: Final = f"""
-    SELECT current_setting('server_encoding'),
-        set_config('statement_timeout', '{_MILLISECONDS}', false),
+    SELECT set_config('statement_timeout', '{_MILLISECONDS}', false),
         set_config('lock_timeout', '{_MILLISECONDS}', false),
         set_config('idle_in_transaction_session_timeout', '{_MILLISECONDS}', false),
         set_config('enable_seqscan', 'off', false),
+        set_config('enable_sort', 'off', false),
         CASE current_setting('synchronous_commit')
             WHEN 'off' THEN set_config('synchronous_commit', 'on', false)
         END
@@ -60,7 +61,10 @@ class Postgresql:
         driver = url.drivername.partition("+")[2]
         if driver not in ("", "psycopg"):
             raise ConfigurationError([f"store: the driver {driver} is not served; write postgresql://…"])
-        self._password = url.password or url.query.get("password")
+        if "password" in url.query:
+            # Where SQLAlchemy knows that it must not be shown.
+            url = url.set(password=str(url.query["password"])).difference_update_query(["password"])
+        self._password = url.password
         self.engine = sa.create_engine(
             url.set(drivername="postgresql+psycopg"),
             isolation_level="SERIALIZABLE",
@@ -73,12 +77,13 @@ class Postgresql:
         )
         # Not the URL, which can hold a password in more than one place.
         self.name = f"PostgreSQL database {url.database!r} at {url.host or url.query.get('host')!r}"
-        event.listen(self.engine, "connect", _set_up)
+        # Before SQLAlchemy looks at the database itself, which an encoding that is not served confuses.
+        event.listen(self.engine, "connect", _set_up, insert=True)
 
     def add_deliveries(self, rows: Sequence[Row]) -> list[bool]:
         """One statement, however many there are."""
-        with closing(self.engine.raw_connection()) as checked_out:
-            connection = cast("psycopg.Connection", checked_out.driver_connection)
+        with self.engine.connect() as checked_out:
+            connection = cast("psycopg.Connection", checked_out.connection.driver_connection)
             connection.autocommit = True
             try:
                 if len(rows) == 1:
@@ -114,7 +119,7 @@ class Postgresql:
         """The first line; what follows may quote a row."""
         original = origin_of(error)
         first = next(iter(str(original).splitlines()), type(original).__name__)
-        return first.replace(str(self._password), "***") if self._password else first
+        return first.replace(self._password, "***") if self._password else first
 
 
 def _lost(error: Exception) -> bool:
@@ -143,11 +148,11 @@ _CONNECTING: Final = {
 
 def _set_up(connection: DBAPIConnection, record: object) -> None:
     del record
-    cursor = connection.cursor()
-    cursor.execute(_SETTINGS)
-    encoding, *_ = cursor.fetchone() or ("",)
-    cursor.close()
-    connection.commit()
+    driver = cast("psycopg.Connection", connection)
+    encoding = driver.info.parameter_status("server_encoding")
     if encoding != "UTF8":
+        driver.close()
         msg = f"store: the database's encoding is {encoding}; make one with ENCODING 'UTF8'"
         raise ConfigurationError([msg])
+    driver.execute(_SETTINGS)
+    driver.commit()

@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Generator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, cast
@@ -65,8 +65,8 @@ class Sqlite:
 
     def add_deliveries(self, rows: Sequence[Row]) -> list[bool]:
         """One row is a transaction of its own; several share one."""
-        with closing(self.engine.raw_connection()) as checked_out:
-            connection = cast("sqlite3.Connection", checked_out.driver_connection)
+        with self.engine.connect() as checked_out:
+            connection = cast("sqlite3.Connection", checked_out.connection.driver_connection)
             if len(rows) == 1:
                 return [connection.execute(_ADD_DELIVERY, rows[0]).rowcount > 0]
             connection.execute("BEGIN IMMEDIATE")

@@ -1,6 +1,6 @@
 """Keeping a store of years: forgetting what is over, sealing anew, counting. In steps that stand in nobody's way."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 
@@ -19,6 +19,7 @@ from bankbridge.store.sql.tables import (
     LOG,
     PARKED,
     Moment,
+    Text,
 )
 
 _T = TypeVar("_T")
@@ -86,11 +87,7 @@ _DELIVERIES: Final = _Walk(
     written_at=DELIVERIES.c.received_at,
     over=sa.and_(DELIVERIES.c.received_at < _BEFORE, ~IS_WAITING, ~_IS_PARKED),
 )
-_FORGET_PARKED: Final = sa.delete(PARKED).where(
-    PARKED.c.position.in_(
-        sa.select(PARKED.c.position).where(PARKED.c.until < _BEFORE).order_by(PARKED.c.until).limit(STEP)
-    )
-)
+_PARKED: Final = _Walk(table=PARKED, written_at=PARKED.c.until, over=PARKED.c.until < _BEFORE)
 
 
 def prune(run: Run, *, before: datetime, intents: bool) -> Pruned:
@@ -99,7 +96,7 @@ def prune(run: Run, *, before: datetime, intents: bool) -> Pruned:
         intents=_walk(run, _INTENTS, before) if intents else 0,
         log=_walk(run, _LOG, before),
         # Before the deliveries, which are kept for them.
-        parked=sum(_parked(run, before)),
+        parked=_walk(run, _PARKED, before),
         deliveries=_walk(run, _DELIVERIES, before),
     )
 
@@ -120,11 +117,6 @@ def _walk(run: Run, walk: _Walk, before: datetime) -> int:
     return forgotten
 
 
-def _parked(run: Run, before: datetime) -> Iterator[int]:
-    while count := run(lambda connection: connection.execute(_FORGET_PARKED, {"before": before}).rowcount):
-        yield count
-
-
 # --- sealing anew ----------------------------------------------------------------------------------------
 
 
@@ -139,13 +131,14 @@ def renew(run: Run, sealer: Sealer) -> int:
 
 def _renew(run: Run, table: sa.Table, anew: Renew) -> int:
     keys = list(table.primary_key.columns)
-    rows = sa.select(*keys, table.c.document).order_by(*keys).limit(STEP)
     renewed = 0
-    after: Sequence[Any] | None = None
+    # Before every key there is: the empty text, or the number before the first.
+    after: Sequence[Any] = ["" if isinstance(key.type, Text) else -1 for key in keys]
 
-    def step(connection: sa.Connection) -> tuple[Any, int] | None:
-        some = rows if after is None else rows.where(sa.tuple_(*keys) > sa.tuple_(*after))
-        found = connection.execute(some).all()
+    def step(connection: sa.Connection) -> tuple[Sequence[Any], int] | None:
+        next_ones = sa.tuple_(*keys) > sa.tuple_(*after) if len(keys) > 1 else keys[0] > after[0]
+        rows = sa.select(*keys, table.c.document).where(next_ones).order_by(*keys).limit(STEP)
+        found = connection.execute(rows).all()
         count = 0
         for *key, sealed in found:
             document = anew(sealed, f"{table.name} {key}")
