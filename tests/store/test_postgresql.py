@@ -265,6 +265,23 @@ def test_what_the_url_says_goes_first(shared_postgresql, key):
     store.close()
 
 
+def test_a_schema_of_its_own_is_chosen_by_the_url(postgresql_url, key):
+    stores = []
+    for name in ("one", "two"):
+        with psycopg.connect(postgresql_url, autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {name}")
+        sign = "&" if "?" in postgresql_url else "?"
+        url = f"{postgresql_url}{sign}options=-csearch_path%3D{name}"
+        stores.append(postgresql_store(url, keys=[key], upgrade=True))
+        v.with_link(stores[-1], v.link(f"link_{name}"))
+    assert [[link.id for link in one.transact(lambda tx: tx.links())] for one in stores] == [
+        ["link_one"],
+        ["link_two"],
+    ]
+    for one in stores:
+        one.close()
+
+
 def test_the_fast_way_in_leaves_the_connection_as_it_was(shared_postgresql, key, postgresql):
     store = postgresql_store(shared_postgresql, keys=[key], pool_size=1)
     for some in ([v.delivery("d_1")], [v.delivery("d_2"), v.delivery("d_3")]):
