@@ -499,6 +499,22 @@ def test_settling_what_never_came_does_nothing(store):
     assert store.transact(lambda tx: tx.waiting_deliveries(limit=9)) == [v.delivery("d_1")]
 
 
+def test_within_one_transaction_things_happen_in_their_order(store):
+    def work(tx):
+        tx.settle_delivery("d_1", "not there yet")
+        tx.add_delivery(v.delivery("d_1"))
+        tx.add_delivery(v.delivery("d_2"))
+        tx.settle_delivery("d_2", "applied")
+        tx.log(v.entry("WokeUp"))
+        assert tx.waiting_deliveries(limit=9) == [v.delivery("d_1")]
+        assert tx.log_of("intent_1") == [v.entry("WokeUp")]
+        tx.log(v.entry("RefreshStarted"))
+
+    store.transact(work)
+    assert store.transact(lambda tx: tx.waiting_deliveries(limit=9)) == [v.delivery("d_1")]
+    assert store.transact(lambda tx: tx.log_of("intent_1")) == [v.entry("WokeUp"), v.entry("RefreshStarted")]
+
+
 def test_of_many_threads_one_takes_a_delivery(store):
     def add(number):
         copy = v.delivery("d_1", body=b"%d" % number)

@@ -1,5 +1,7 @@
 """What only PostgreSQL can get wrong: isolation between connections, lost connections, its settings, its URL."""
 
+import re
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -342,3 +344,22 @@ def test_many_threads_share_a_few_connections(shared_postgresql, key, postgresql
     assert store.transact(lambda tx: tx.link("link_1")).refused_logins == 40
     assert store._database.engine.pool.checkedin() <= 2
     store.close()
+
+
+# --- what may be missing
+
+
+@pytest.mark.parametrize(
+    ("module", "call", "extra"),
+    [
+        ("psycopg", lambda: sql_store.migrate("postgresql://localhost/x"), "postgresql"),
+        ("platformdirs", lambda: local_cluster("x").__enter__(), "local-postgresql"),
+    ],
+)
+def test_an_extra_that_is_not_installed_is_named(monkeypatch, module, call, extra):
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, "bankbridge.store.sql.postgresql")
+    with pytest.raises(
+        ConfigurationError, match=re.escape(f"store: {module} is missing: pip install 'bankbridge[{extra}]'")
+    ):
+        call()

@@ -93,7 +93,9 @@ WAITING_DELIVERIES: Final = (
     .limit(_THE_LIMIT)
     .with_for_update(skip_locked=True)
 )
-SETTLE_DELIVERY: Final = sa.update(DELIVERIES).where(DELIVERIES.c.id == _THE_ID)
+SETTLE_DELIVERY: Final = (
+    sa.update(DELIVERIES).where(DELIVERIES.c.id == _THE_ID).values(result=bindparam("the_result", type_=Text))
+)
 
 # --- parked notices
 

@@ -17,7 +17,7 @@ from bankbridge.store.sql import schema, upkeep
 from bankbridge.store.sql.databases import PATIENCE, Database, Verdict
 from bankbridge.store.sql.sealing import Sealer
 from bankbridge.store.sql.tables import moment_in, text_in
-from bankbridge.store.sql.transaction import transaction_on
+from bankbridge.store.sql.transaction import run_on
 from bankbridge.words.errors import ConfigurationError, StoreUnavailableError
 
 _T = TypeVar("_T")
@@ -109,7 +109,7 @@ class SqlStore:
 
     def _once(self, work: Callable[[Transaction], _T]) -> _T:
         with self._database.engine.connect() as connection, connection.begin() as begun:
-            result = work(transaction_on(connection, self._sealer))
+            result = run_on(connection, self._sealer, work)
             try:
                 begun.commit()
             except DBAPIError as error:

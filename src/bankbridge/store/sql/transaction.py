@@ -1,6 +1,6 @@
 """One transaction: the store's words in SQL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -21,16 +21,30 @@ from bankbridge.words.ids import AccountId, ConnectionName, DeliveryId, IntentId
 _T = TypeVar("_T")
 
 
-def transaction_on(connection: sa.Connection, sealer: Sealer) -> Transaction:
-    """What `bankbridge.store.Transaction` promises, on a connection in a transaction."""
-    return _SqlTransaction(connection, sealer)
+def run_on(connection: sa.Connection, sealer: Sealer, work: Callable[[Transaction], _T]) -> _T:
+    """Run ``work`` on a connection in a transaction, with what `bankbridge.store.Transaction` promises."""
+    transaction = _SqlTransaction(connection, sealer)
+    result = work(transaction)
+    transaction.write_down()
+    return result
 
 
 class _SqlTransaction:
+    """What is only written, and not read again by most work, is written at the end, all at once."""
+
     def __init__(self, connection: sa.Connection, sealer: Sealer) -> None:
         self._connection = connection
         self._backend = connection.dialect.name
         self._sealer = sealer
+        self._settled: list[dict[str, object]] = []
+        self._logged: list[dict[str, object]] = []
+
+    def write_down(self) -> None:
+        """Write what was put off: nothing of it may be missing at the commit, or when it is asked for."""
+        for statement, rows in ((sql.SETTLE_DELIVERY, self._settled), (sql.ADD_TO_LOG, self._logged)):
+            if rows:
+                self._connection.execute(statement, rows)
+                rows.clear()
 
     # --- links
 
@@ -101,6 +115,7 @@ class _SqlTransaction:
     # --- deliveries
 
     def add_delivery(self, stored: StoredDelivery) -> bool:
+        self.write_down()
         row = {
             "id": stored.id,
             "received_at": stored.delivery.received_at,
@@ -112,10 +127,11 @@ class _SqlTransaction:
         return _first(self._deliveries(sql.DELIVERY, the_id=delivery_id))
 
     def waiting_deliveries(self, *, limit: int) -> Sequence[StoredDelivery]:
+        self.write_down()
         return self._deliveries(sql.WAITING_DELIVERIES, the_limit=limit)
 
     def settle_delivery(self, delivery_id: DeliveryId, result: str) -> None:
-        self._connection.execute(sql.SETTLE_DELIVERY, {"the_id": delivery_id, "result": result})
+        self._settled.append({"the_id": delivery_id, "the_result": result})
 
     # --- parked notices
 
@@ -146,7 +162,7 @@ class _SqlTransaction:
     # --- the log
 
     def log(self, entry: LogEntry) -> None:
-        row = {
+        row: dict[str, object] = {
             "intent_id": entry.intent_id,
             "at": entry.at,
             "event": entry.event,
@@ -156,9 +172,10 @@ class _SqlTransaction:
             "said": entry.said,
             "delivery_id": entry.delivery_id,
         }
-        self._connection.execute(sql.ADD_TO_LOG, row)
+        self._logged.append(row)
 
     def log_of(self, intent_id: IntentId) -> Sequence[LogEntry]:
+        self.write_down()
         return [
             LogEntry(
                 intent_id=row.intent_id,
