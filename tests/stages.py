@@ -139,7 +139,7 @@ class Stage:
     def settle(self) -> None:
         """Return when every emulator has done what is due, and every webhook has had its first answer."""
         for emulator in self.emulators.values():
-            emulator._background.settle(emulator._sender.is_quiet)
+            emulator.settle()
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass, and the emulators and the bridge do what has come due."""

@@ -23,6 +23,10 @@ WORDS: Mapping[str, list[str]] = {
 }
 
 
+# The codes of a create that is refused for its credentials.
+REFUSED_LOGINS = ("rejected_refresh_intent", "institution_credentials_invalid", "locked_credentials")
+
+
 def expected(provider: str, link: Mapping[str, Any], attempt: Attempt) -> Status:
     """How the last attempt ended, by the emulator's own account of it."""
     if attempt.refusal is not None and attempt.refusal.ours:
@@ -31,7 +35,7 @@ def expected(provider: str, link: Mapping[str, Any], attempt: Attempt) -> Status
         return Status.REJECTED
     if attempt.refresh_id is None:
         code = link["creates"][-1].get("code")
-        return Status.REJECTED if code == "rejected_refresh_intent" else Status.FAILED
+        return Status.REJECTED if code in REFUSED_LOGINS else Status.FAILED
     last = next(one for one in link["intents"] if one["id"] == attempt.refresh_id)
     results = {report["status"] for report in last["accounts"].values()}
     match last["status"]:
@@ -146,12 +150,12 @@ def test_every_reading_of_the_documentation_ends_in_the_truth(provider, switch, 
         words = [word for word in WORDS[provider] if word not in ("stuck", "rejects_slowly", "needs_support")]
         acts: dict[str, tuple[str, str]] = {}
         scripts = [[word, "succeeds"] for word in words]
-        links = {
+        links = [
             stage.link(*script, webhooks=mode).link_id for script in scripts for mode in ("normal", "lost")
-        }
+        ]
         for what in ("right_code", "wrong_code", "walk_away"):
             link = stage.link("mfa", webhooks="normal")
-            links.add(link.link_id)
+            links.append(link.link_id)
             acts[link.link_id] = (provider, what)
         intents = {link_id: stage.bridge.refresh(link_id, attended=True).id for link_id in links}
         outcomes = stage.play(list(intents.values()), meanwhile=people(stage, acts))

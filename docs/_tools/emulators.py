@@ -1,6 +1,5 @@
 """The tables of the emulators' page: what they can be told, in Python, in scenario files and over HTTP."""
 
-import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,7 +9,8 @@ import attrs
 
 from bankbridge.emulate import EndpointPlan, LinkPlan, ProviderPlan, Scenario
 from bankbridge.emulate.known import kind_of
-from bankbridge.emulation import FAULTS, PERSON_ACTS, WEBHOOK_MODES, control_routes
+from bankbridge.emulation import FAULTS, PERSON_ACTS, WEBHOOK_MODES
+from bankbridge.emulation import controls as emulation_controls
 from bankbridge.hookspecs import ProviderPlugin
 from docs._tools.markdown import as_markdown, attribute_docs, code, duration, source, summary, table
 
@@ -116,7 +116,7 @@ def _default(field: "attrs.Attribute[Any]") -> str:
 
 def controls() -> str:
     """The routes under ``/__emulator/`` that every emulator has."""
-    return _block(sys.modules[control_routes.__module__].__doc__ or "")
+    return _block(emulation_controls.__doc__ or "")
 
 
 def more_controls(plugin: ProviderPlugin) -> str:

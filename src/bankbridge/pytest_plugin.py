@@ -24,24 +24,24 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def emulator_clock(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 (a Clock, which is not imported yet)
     """The virtual time of a test's emulators. It stands still but for ``advance``, unless the marker gives a speed."""
-    return _fixtures(request).clock(request)
+    return _fixtures().clock(request)
 
 
 @pytest.fixture
 def rail_emulator(request: pytest.FixtureRequest, emulator_clock: Any) -> Generator[Any]:  # noqa: ANN401 (as above)
     """An emulated Rail on a port of its own."""
-    with _fixtures(request).served(request, "rail", emulator_clock) as emulator:
+    with _fixtures().served(request, "rail", emulator_clock) as emulator:
         yield emulator
 
 
 @pytest.fixture
 def fintoc_emulator(request: pytest.FixtureRequest, emulator_clock: Any) -> Generator[Any]:  # noqa: ANN401 (as above)
     """An emulated Fintoc on a port of its own."""
-    with _fixtures(request).served(request, "fintoc", emulator_clock) as emulator:
+    with _fixtures().served(request, "fintoc", emulator_clock) as emulator:
         yield emulator
 
 
-def _fixtures(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 (a module)
+def _fixtures() -> Any:  # noqa: ANN401 (a module)
     try:
         from bankbridge.emulate import fixtures  # noqa: PLC0415 (it needs the extra)
     except ImportError as error:

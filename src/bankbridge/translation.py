@@ -77,12 +77,14 @@ def translate_by(
 
 
 def _in_snake_case(value: object, depth: int = _DEEPEST) -> object:
-    if isinstance(value, dict) and depth:
+    if not depth:
+        return value
+    if isinstance(value, dict):
         read = {
             key: _in_snake_case(inner, depth - 1) for key, inner in cast(dict[str, object], value).items()
         }
         return {_HUMP.sub(_lowered, key): inner for key, inner in read.items()} | read
-    if isinstance(value, list) and depth:
+    if isinstance(value, list):
         return [_in_snake_case(inner, depth - 1) for inner in cast(list[object], value)]
     return value
 

@@ -159,6 +159,14 @@ def test_a_port_in_use_is_said_plainly():
     )
 
 
+def test_without_the_extra_it_says_how_to_get_it():
+    program = "import sys; sys.modules['starlette'] = None; from bankbridge.cli import app; app(['emulate'])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("bankbridge emulate: starlette")
+    assert done.stderr.endswith("is missing: pip install 'bankbridge[emulator]'\n")
+
+
 def test_an_address_that_is_not_of_this_machine():
     (problem,) = said(invoke("rail:0", "--host", "203.0.113.7"))
     assert problem.startswith("cannot listen on 203.0.113.7: ")

@@ -15,7 +15,7 @@ from bankbridge import BankBridge, FetchMovements
 from bankbridge.store.sql import SqlStore, new_key
 from tests.browser.application import ARGUMENTS, PATIENCE, running
 from tests.databases import database, server
-from tests.docs.blocks import blocks_of, run
+from tests.docs.blocks import blocks_of, run, write_files
 from tests.docs.stage import Stage, staged
 from tests.needs import program
 
@@ -146,6 +146,7 @@ WITH_PYTHON = [name for name, page in PAGES.items() if "" in python_of(page)]
 @pytest.mark.parametrize("name", WITH_PYTHON)
 def test_the_python_of_a_page_runs_and_prints_what_it_says(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    write_files(PAGES[name], tmp_path)
     with staged() as stage:
         prepare = PREPARED.get(name, lambda *_: {})
         names: dict[str, Any] = {"bridge": stage.bridge, "providers": stage.providers()}
@@ -159,7 +160,7 @@ def test_the_python_of_a_page_runs_and_prints_what_it_says(name, tmp_path, monke
 
 def test_what_does_not_run_is_marked_as_a_fragment():
     kinds = {name: python_of(page) for name, page in PAGES.items()}
-    assert {kind for found in kinds.values() for kind in found} <= {"", "fragment"}
+    assert {kind for found in kinds.values() for kind in found} <= {"", "fragment", "file"}
     assert {
         name: found.count("fragment") for name, found in kinds.items() if "fragment" in found
     } == FRAGMENTS

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bankbridge.emulation import Clock, Endpoint, Faults, RetrySchedule, WebhookSender, sign_hmac_v1
+from bankbridge.emulation.posting import MOST_AT_ONCE
 from tests.emulation.receiver import Receiver
 
 START = datetime(2026, 6, 3, 15, 0, tzinfo=UTC)
@@ -134,3 +135,27 @@ def test_it_agrees_with_a_vector_computed_elsewhere():
     assert sign_hmac_v1("Rail-Signature")(SECRET, body, 1780498845) == {
         "Rail-Signature": "t=1780498845,v1=d65e54ec7b613ff091c4df058628fbc385a16afe55e51606447efb45c611da8d"
     }
+
+
+async def test_an_endpoint_that_hangs_keeps_no_other_from_its_events(sender):
+    """More events than there are tries at once: the rest wait in line, but only in that line."""
+    is_answered = asyncio.Event()
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}")
+        await is_answered.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(hang, "127.0.0.1") as hung:
+        port = hung.sockets[0].getsockname()[1]
+        where = Endpoint(id="we_hung", url=f"http://127.0.0.1:{port}/", secret=SECRET)
+        for number in range(2 * MOST_AT_ONCE):
+            sender.send(where, event(number))
+        with Receiver() as receiver:
+            await sender.send(endpoint(receiver.url), event())
+            assert [one.status for one in sender.deliveries] == [200]
+        assert not sender.is_quiet()
+        is_answered.set()
+        await sender.drain()
+    assert [one.status for one in sender.deliveries] == [200] * (2 * MOST_AT_ONCE + 1)

@@ -78,6 +78,10 @@ def test_without_a_start_there_is_no_address():
         _ = Server(make_app([])).url
 
 
+def test_an_address_of_the_newer_kind_is_written_as_a_browser_wants_it():
+    assert Server(make_app([]), host="::1", port=8101).url == "http://[::1]:8101"
+
+
 def test_an_application_that_fails_to_start_is_an_error():
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:

@@ -21,7 +21,7 @@ from bankbridge.emulation import (
     sign_hmac_v1,
     webhook_faults,
 )
-from bankbridge.emulation.webhook_faults import BEYOND_TOLERANCE, NORMAL
+from bankbridge.emulation.delivery_faults import BEYOND_TOLERANCE, NORMAL
 from tests.emulation.receiver import Received, Receiver
 from tests.emulation.served import HEADER, SECRET, START, Served, thing
 

@@ -90,8 +90,8 @@ def test_an_account_that_appears_reports_too(fintoc, receiver):
     assert ids[:3] == list(link.account_ids)
     assert fintoc.get(link, f"/v1/accounts/{ids[3]}/movements").json() == []
     fintoc.advance(seconds=45)
-    told = receiver.events(4)
-    assert (told[3]["data"]["refreshed_object_id"], told[3]["data"]["new_movements"]) == (ids[3], 75)
+    told = {event["data"]["refreshed_object_id"]: event["data"] for event in receiver.events(4)}
+    assert told[ids[3]]["new_movements"] == 75
     assert fintoc.story(link)["intents"][0]["status"] == "succeeded"
     assert len(fintoc.get(link, f"/v1/accounts/{ids[3]}/movements").json()) == 30
 
@@ -101,9 +101,8 @@ def test_an_account_that_vanishes_does_not_report(fintoc, receiver):
     link = fintoc.emulator.add_link(attempts=["account_vanishes"])
     intent = fintoc.create(link).json()
     fintoc.advance(minutes=2)
-    assert [event["data"]["refreshed_object_id"] for event in receiver.events(2)] == list(
-        link.account_ids[:2]
-    )
+    told = {event["data"]["refreshed_object_id"] for event in receiver.events(2)}
+    assert told == set(link.account_ids[:2])
     assert fintoc.get(link, f"/v1/refresh_intents/{intent['id']}").json()["status"] == "succeeded"
     gone = account(fintoc, link, 2)
     assert (gone["removed_from_link"], gone["next_refresh"]) == (True, None)

@@ -56,6 +56,7 @@ def test_one_intent_at_a_time_per_link(fintoc):
     [
         ("as_scripted", 201, 201, 201),
         ("retry_now", 201, 201, 201),
+        ("retry_once", 201, 201, 201),
         ("refuse_1h", 422, 201, 201),
         ("refuse_reconnect", 422, 422, 201),
     ],
@@ -71,6 +72,17 @@ def test_switch_after_rejected(serve, policy, soon, in_an_hour, reconnected):
     assert fintoc.create(links[2]).status_code == reconnected
     fintoc.advance(hours=1)
     assert fintoc.create(links[1]).status_code == in_an_hour
+
+
+def test_only_the_first_rejection_may_be_retried_at_once(serve):
+    fintoc = serve(after_rejected="retry_once")
+    link = fintoc.emulator.add_link(attempts=["rejects"])
+    for _ in range(2):
+        assert fintoc.create(link).status_code == 201
+        fintoc.advance(minutes=2)
+    assert code(fintoc.create(link)) == (422, "rejected_refresh_intent")
+    fintoc.advance(hours=1)
+    assert fintoc.create(link).status_code == 201
 
 
 def test_a_login_that_works_makes_the_link_active_again(fintoc):

@@ -148,3 +148,115 @@ def test_unknown_words_name_the_nearest():
         create_emulator(Clock(speed=0), switches={"cooldown_clock": "sucess"})
     with pytest.raises(ValueError, match="accounts is 1: give 2"):
         emulator.add_link(attempts=["mixed"], accounts=1)
+
+
+def test_what_applications_need_can_be_had_over_http(fintoc, receiver):
+    def post(path: str, **body: object) -> dict:
+        answer = fintoc.client.post(f"/__emulator/{path}", json=body)
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()
+
+    keys = fintoc.client.get("/__emulator/keys").json()
+    assert keys == fintoc.emulator.keys
+    told = post("endpoints", url=receiver.url, events=["link.created"], secret="whsec_mine", mode="live")
+    assert told == {"secret": "whsec_mine"}
+    who = {"institution": "cl_banco_bci", "username": "succeeds", "password": "x"}
+    token = post("connections", token=keys["publishable_test"], **who, webhook_url=receiver.url)[
+        "exchange_token"
+    ]
+    made = fintoc.exchange(token).json()
+    assert receiver.events(1)[0]["data"]["id"] == made["id"]
+    added = post(f"links/{made['id']}/add_account")["account_id"]
+    post(f"accounts/{added}/set_history", movements=3, days=2)
+    post(f"accounts/{added}/remove")
+    query = {"link_token": made["link_token"]}
+    assert fintoc.client.get(f"/v1/accounts/{added}", params=query).json()["removed_from_link"] is True
+    post("keys/secret_test/expire")
+    assert code(fintoc.client.get("/v1/links")) == (401, "expired_api_key")
+    post("keys/secret_test/renew")
+    post("refuse_all", code="payment_required")
+    assert code(fintoc.client.get("/v1/links")) == (402, "payment_required")
+    post("refuse_all", code=None)
+    assert fintoc.client.get("/v1/links").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("connections", {"token": "x"}, "institution is missing"),
+        (
+            "connections",
+            {"token": "x", "institution": "cl_banco_bci", "username": "a", "password": "b"},
+            "no such widget token",
+        ),
+        ("endpoints", {"url": "http://x", "mode": "tets"}, "did you mean 'test'"),
+        ("endpoints", {"url": "http://x", "evenst": []}, "did you mean 'events'"),
+        ("refuse_all", {}, "code is missing"),
+        ("keys/secret/expire", {}, "did you mean 'secret_"),
+    ],
+)
+def test_what_makes_no_sense_is_said(fintoc, path, body, said):
+    answer = fintoc.client.post(f"/__emulator/{path}", json=body)
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]["message"]
+
+
+def test_names_of_links(fintoc):
+    link = fintoc.emulator.add_link(name="curl-1")
+    assert (link.link_id, link.link_token) == ("link_curl-1", "link_curl-1_token")
+    assert fintoc.get(link, "/v1/accounts").status_code == 200
+    with pytest.raises(ValueError, match="'curl-1' is taken"):
+        fintoc.emulator.add_link(name="curl-1", mode="live")
+    with pytest.raises(ValueError, match="name is 'a/b'"):
+        fintoc.emulator.add_link(name="a/b")
+
+
+@pytest.mark.parametrize(("rule", "status"), [("accepted", 201), ("refused", 400)])
+def test_switch_form_bodies(serve, rule, status):
+    fintoc = serve(form_bodies=rule)
+    token = fintoc.emulator.add_link().link_token
+    answer = fintoc.client.post("/v1/refresh_intents", data={"link_token": token})
+    assert answer.status_code == status
+
+
+# --- Faults of HTTP ---------------------------------------------------------------------------------------------------
+
+
+def test_faults_of_http_strike_the_link_that_is_asked_for(fintoc):
+    link = fintoc.emulator.add_link(faults={"error_500": 1})
+    other = fintoc.emulator.add_link()
+    assert fintoc.create(other).status_code == 201
+    refused = fintoc.create(link)
+    assert code(refused) == (500, "internal_server_error")
+    assert set(refused.json()["error"]) == {"type", "code", "message", "param", "doc_url"}
+    in_body = {"link_token": link.link_token}
+    assert fintoc.client.post("/v1/refresh_intents", json=in_body).status_code == 500
+    assert fintoc.client.get(f"/v1/links/{link.link_token}").status_code == 500
+    assert fintoc.client.delete(f"/v1/links/{link.link_id}").status_code == 500
+    assert fintoc.client.post("/v1/refresh_intents", content=b"{").status_code == 400
+    assert fintoc.story(link)["intents"] == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "kind"),
+    [("throttled", 429, "json"), ("throttled_bare", 429, "json"), ("html_502", 502, "html")],
+)
+def test_faults_of_http_are_answered_in_the_provider_s_way(fintoc, fault, status, kind):
+    fintoc.emulator.faults.next(fault)
+    answer = fintoc.client.get("/v1/links")
+    assert answer.status_code == status
+    assert kind in answer.headers["content-type"]
+    assert ("retry-after" in answer.headers) is (fault == "throttled")
+    if kind == "json":
+        assert code(answer) == (429, "rate_limit_exceeded")
+    assert fintoc.client.get("/v1/links").status_code == 200
+
+
+def test_an_answer_that_is_lost_was_given_all_the_same(fintoc):
+    link = fintoc.emulator.add_link()
+    fintoc.emulator.faults.next("response_lost")
+    with pytest.raises(httpx.RemoteProtocolError):
+        fintoc.create(link, key="a")
+    again = fintoc.create(link, key="a")
+    assert again.status_code == 201
+    assert len(fintoc.story(link)["intents"]) == 1

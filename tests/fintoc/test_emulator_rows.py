@@ -91,11 +91,21 @@ def test_changed_and_vanished_rows_are_told_to_who_wants_to_know(fintoc, receive
     after = {row["id"]: row for row in fintoc.rows(link)}
     (gone,) = before.keys() - after.keys()
     changed = [name for name in before.keys() & after.keys() if before[name] != after[name]]
-    modified, removed = receiver.events(2)
+    modified, removed = sorted(receiver.events(2), key=lambda event: event["type"])
     assert [row["id"] for row in modified["data"]["movements_changed"]] == changed
     assert removed["data"]["refreshed_object_id"] == link.account_ids[0]
     path = f"/v1/accounts/{link.account_ids[0]}/movements/{gone}"
     assert code(fintoc.get(link, path)) == (404, "missing_resource")
+
+
+def test_where_no_row_is_none_can_change_or_vanish(fintoc):
+    link = fintoc.emulator.add_link(accounts=1, faults={"changed_rows": 1, "vanished_rows": 1})
+    fintoc.emulator.set_history(link.account_ids[0], 0)
+    refreshed(fintoc, link)
+    assert (
+        len(fintoc.rows(link))
+        == fintoc.story(link)["intents"][0]["accounts"][link.account_ids[0]]["new_movements"]
+    )
 
 
 def test_a_backdated_row_lies_before_all_that_was_read(fintoc):
@@ -122,7 +132,7 @@ def test_new_rows_come_from_before_and_from_days_to_come_and_are_settled_later(f
     fintoc.advance(hours=12)
     fintoc.create(link)
     fintoc.advance(minutes=6)
-    settled = {}
+    settled: dict[str, str] = {}
     for account in link.account_ids:
         settled |= {n: s for n, s in _statuses(fintoc, link, account).items() if n in waiting}
     assert set(settled) == waiting
@@ -185,3 +195,14 @@ def test_switches_of_movements(serve):
     assert {row["status"] for row in rows} == {"confirmed", "pending", "reversed", "duplicated"}
     assert all(row["post_date"].endswith("T00:00:00Z") for row in rows)
     assert all({"transfer_id", "document_number"} <= set(row) for row in rows)
+
+
+def test_switch_amounts_in_pesos(serve):
+    def read(unit: str) -> list[int]:
+        fintoc = serve(amounts_in_pesos=unit)
+        link = fintoc.emulator.add_link(name="same")
+        balances = [row["balance"]["current"] for row in fintoc.get(link, "/v1/accounts").json()]
+        return [*balances, fintoc.rows(link)[0]["amount"]]
+
+    units, cents = read("units"), read("cents")
+    assert cents == [units[0] * 100, units[1] * 100, units[2], units[3] * 100]

@@ -190,3 +190,14 @@ def test_switch_waiting_mfa_blocks(serve, rule, after_a_day):
     assert fintoc.create(link).status_code == (201 if rule == "never" else 422)
     fintoc.advance(days=1)
     assert fintoc.create(link).status_code == after_a_day
+
+
+@pytest.mark.parametrize(
+    ("word", "refused"),
+    [("refused_invalid", "institution_credentials_invalid"), ("refused_locked", "locked_credentials")],
+)
+def test_creates_that_are_refused_with_a_code_alone(fintoc, word, refused):
+    link = fintoc.emulator.add_link(attempts=[word, "succeeds"])
+    assert code(fintoc.create(link)) == (406, refused)
+    assert fintoc.story(link)["login_attempts"] == 0
+    assert fintoc.create(link).status_code == 201

@@ -190,6 +190,13 @@ def test_an_error_while_reading_the_accounts_has_started_nothing():
 # --- look first, adopt --------------------------------------------------------------------------------------------
 
 
+def test_an_account_that_appeared_after_an_adopted_success_is_not_called_fresh():
+    seen = [account("acc_1", refreshed_at=NOW.isoformat()), account("acc_2", refreshed_at=NOW.isoformat())]
+    new = [account("acc_4", refreshed_at=None), account("acc_5", refreshed_at="2020-11-18T18:43:54.591Z")]
+    done = create(answer([*seen, *new]), answer([intent("succeeded")]), look_first=True)
+    assert done.result.events[0] == started(adopted=True)
+
+
 def test_looks_first_and_adopts_what_it_may_have_started():
     done = create(THREE, answer([intent(ago=30)]), look_first=True)
     assert done.lines == [ACCOUNTS, INTENTS]
@@ -215,6 +222,12 @@ def test_looks_first_and_finds_nothing_of_its_own(rows):
 def test_looks_first_and_finds_its_own_already_over():
     done = create(THREE, answer([intent("succeeded")]), look_first=True)
     assert done.result.events == (started(adopted=True), ev.RefreshSucceeded())
+
+
+def test_takes_the_fraction_of_a_millisecond_that_fintoc_cuts_off_for_no_earlier_attempt():
+    ours = attempt_of(asked_at=NOW + timedelta(microseconds=999))
+    done = create(THREE, answer([intent("succeeded")]), look_first=True, attempt=ours)
+    assert done.lines == [ACCOUNTS, INTENTS]
 
 
 def test_adopts_the_one_that_runs():

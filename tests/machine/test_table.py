@@ -28,6 +28,7 @@ from bankbridge.machine.joint import NotYet, Over, Verdict
 from bankbridge.machine.policy import Policy
 from bankbridge.machine.status import TABLE, TERMINAL, Status
 from bankbridge.words.errors import ImpossibleEventError
+from bankbridge.words.reasons import Failure, Reason
 from tests.machine.stories import (
     AGAIN,
     EVENT_TYPES,
@@ -70,6 +71,7 @@ _ONE_WORD = (
     started(),
     CreateRefused(failure=FOR_GOOD),
     CreateRefused(failure=WRONG),
+    CreateRefused(failure=Failure(reason=Reason.RATE_LIMITED)),
     CreateUnclear(detail="no answer"),
     CancelRequested(),
     LinkLost(),
@@ -102,7 +104,7 @@ _A_RULE_MAY_SAY = set(Status) - {Status.REQUESTED, Status.CANCELED, Status.LOST}
 
 def _moves(policy: Policy, alphabet: tuple[Event, ...], depth: int) -> Iterator[Move]:
     """Every move that a story of up to ``depth`` of these events makes before it is over."""
-    known: set[tuple[RefreshIntent, float]] = set()
+    known: set[tuple[RefreshIntent, bool, float]] = set()
     queue: deque[tuple[RefreshIntent, float, int]] = deque([(wish(), _MINUTES[0], 0)])
     while queue:
         intent, since, length = queue.popleft()
@@ -110,7 +112,7 @@ def _moves(policy: Policy, alphabet: tuple[Event, ...], depth: int) -> Iterator[
             for event in (event for event in alphabet if type(event) in TABLE[intent.status]):
                 after = tell(intent, event, policy=policy, minute=minute)
                 yield intent.status, type(event), after.status
-                state = without_bookkeeping(after), minute
+                state = without_bookkeeping(after), after.attempt.unanswered > 0, minute
                 if not after.status.terminal and length + 1 < depth and state not in known:
                     known.add(state)
                     queue.append((after, minute, length + 1))

@@ -13,6 +13,7 @@ from bankbridge.machine.effects import CancelRefresh, CreateRefresh, Effect, Rea
 from bankbridge.machine.events import (
     Canceler,
     CancelRequested,
+    CreateRefused,
     CreateUnclear,
     Event,
     LinkLost,
@@ -27,7 +28,7 @@ from bankbridge.machine.joint import NO_ANSWER
 from bankbridge.machine.policy import Policy
 from bankbridge.machine.status import TABLE, Status
 from bankbridge.words.ids import IntentId, RefreshId
-from bankbridge.words.reasons import Reason
+from bankbridge.words.reasons import Failure, Reason
 from tests.machine.stories import (
     AGAIN,
     EVENT_TYPES,
@@ -167,6 +168,23 @@ def test_a_create_that_once_had_no_answer_is_never_called_refused():
     intent = tell(wish(), woken(), lost, *[error] * (ONE_WORD.timing.answered_errors + 3))
     assert (intent.status, intent.attempt.key) == (Status.REQUESTED, wish().attempt.key)
     assert tell(intent, error, minute=20).status is Status.LOST
+
+
+@pytest.mark.parametrize("reason", [Reason.RATE_LIMITED, Reason.COOLDOWN, Reason.ALREADY_IN_PROGRESS])
+def test_a_create_that_had_no_answer_and_is_then_turned_away_at_the_door_is_asked_again(reason: Reason):
+    """The door says the same whatever became of the first: another attempt could start a second refresh."""
+    turned_away = CreateRefused(failure=Failure(reason=reason, not_before=at(9)))
+    unanswered = tell(wish(), woken(), CreateUnclear(detail="no answer"))
+    intent = tell(unanswered, turned_away)
+    assert (intent.status, intent.attempt.number) == (Status.REQUESTED, 1)
+    assert intent.attempt.key == wish().attempt.key
+    assert intent.wake is not None
+    assert intent.wake.at == at(9)
+    replays = Policy(new_key_after_answer=True)
+    assert tell(unanswered, turned_away, policy=replays).attempt.key != wish().attempt.key
+    answered = tell(wish(), woken(), CreateUnclear(detail="HTTP 500", answered=True), turned_away)
+    assert answered.status is Status.BACKING_OFF, "nobody doubts that nothing runs"
+    assert tell(unanswered, CreateRefused(failure=FOR_GOOD)).status is Status.FAILED
 
 
 @pytest.mark.parametrize("event", [woken(), CreateUnclear(detail="no answer")])

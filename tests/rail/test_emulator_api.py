@@ -95,6 +95,7 @@ HOOK = "http://127.0.0.1/"
         ("POST", "/v1/webhook_endpoints", b'{"url": "http://x/", "enabled_events": ["link.went"]}', 400),
         ("POST", "/v1/webhook_endpoints", b'{"url": "http://x/", "enabled_events": [["*"]]}', 400),
         ("GET", "/v2/links", b"", 404),
+        ("GET", "/v1/links/", b"", 404),
     ],
 )
 def test_bad_input_gets_an_envelope(shared_rail, method, path, content, status):
@@ -267,6 +268,15 @@ def test_extra_fields(serve):
     (row, *_) = rail.movements(link.account_ids[0])
     for body in (intent, row, rail.event("link.created"), rail.event("refresh_intent.failed")):
         assert "metadata" in body
+
+
+@pytest.mark.parametrize(("reading", "available"), [("example", 850_000), ("rule", 4_850_000)])
+def test_card_balance(serve, reading, available):
+    rail = serve(card_balance=reading)
+    rail.emulator.add_link()
+    checking, card, _ = (row["balance"] for row in rail.http.get("/v1/accounts").json())
+    assert card == {"available": available, "current": 150_000, "limit": 5_000_000}
+    assert checking["limit"] is None
 
 
 def test_accounts_link_id(serve):

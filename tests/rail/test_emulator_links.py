@@ -249,6 +249,15 @@ def test_post_links_later(serve):
     assert rail.told() == ["link.created"]
 
 
+@pytest.mark.parametrize("reading", SWITCHES["post_links_code"].values)
+def test_post_links_code(serve, reading):
+    rail = serve(post_links_code=reading)
+    answers = [post_link(rail, bank_id=bank_id) for bank_id in ("santander", "banco_estado")]
+    assert [answer.status_code for answer in answers] == [422 if reading == "refused" else 200, 200]
+    if reading == "refused":
+        assert answers[0].json()["error"]["code"] == "requires_mfa"
+
+
 def test_post_links_without_an_event(serve):
     rail = serve(post_links_event="none")
     post_link(rail)

@@ -120,6 +120,34 @@ def test_a_paused_link_is_not_synced_automatically(serve, reading):
     assert syncs(rail, link_id) == [None]
 
 
+@pytest.mark.parametrize("reading", SWITCHES["failing_status"].values)
+def test_failing_status(serve, reading):
+    rail = serve(failing_status=reading)
+    link_id = rail.emulator.add_link(attempts=["fails", "succeeds"]).link_id
+    rail.refreshed(link_id)
+    assert rail.link(link_id)["status"] == reading
+    rail.refreshed(link_id)
+    assert rail.link(link_id)["status"] == "active"
+
+
+def test_a_bank_that_asks_now_and_then_is_not_skipped_for_ever(rail):
+    link_id = rail.emulator.add_link().link_id
+    rail.emulator.auto_sync(link_id, "bank_decides")
+    rail.pass_time(20 * FOUR_HOURS)
+    assert 0 < len(syncs(rail, link_id)) < 20
+
+
+def test_plans_that_were_dropped_are_forgotten(rail):
+    link_id = rail.emulator.add_link().link_id
+    for _ in range(3):
+        rail.refreshed(link_id)
+    agenda = rail.emulator._world.agenda
+    agenda._tidy()
+    assert len(agenda._entries) == 1
+    rail.pass_time(FOUR_HOURS)
+    assert syncs(rail, link_id) == [None]
+
+
 def test_last_error_as_an_object(serve):
     rail = serve(last_error="object")
     link_id = rail.emulator.add_link(attempts=["fails", "succeeds"]).link_id

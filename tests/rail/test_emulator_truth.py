@@ -265,6 +265,7 @@ def test_the_hands_over_http(rail):
         ("POST", "links/LINK/automatic", {"words": []}, 400, "at least one"),
         ("POST", "links/LINK/automatic", {"words": ["rejcets"]}, 400, "'rejects'"),
         ("POST", "links/LINK/expire", {"error": "x"}, 400, "unknown field 'error'"),
+        ("POST", "links/LINK/expire", {"error_code": "no code"}, 400, "error_code is no code"),
         ("POST", "accounts/ACCOUNT/movements", {"count": -1}, 400, "count is -1"),
         ("POST", "accounts/ACCOUNT/movements", {"count": "1"}, 400, "whole number"),
         ("POST", "accounts/ACCOUNT/movements", {"count": 1_000_000}, 400, "count is 1000000"),

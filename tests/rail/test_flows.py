@@ -14,7 +14,7 @@ from bankbridge.words.ids import AccountId, LinkId, RefreshId
 from bankbridge.words.money import Money
 from bankbridge.words.reasons import Failure, Reason
 from bankbridge_rail import Rail
-from tests.talking import ABSURD, NOW, answer, attempt_of, error, everything_said_by, link_of, talk
+from tests.talking import ABSURD, NOW, answer, attempt_of, error, everything_said_by, link_of, serve, talk
 
 KEY = "rail_sk_test_0123456789"
 RAIL = Rail(secret_key=KEY, webhook_secrets=("whsec_0123456789",))
@@ -246,6 +246,33 @@ def test_link_by_the_other_spellings():
 
 def test_link_that_is_not_there():
     assert talk(RAIL.link(LINK), answer([]), expect=RefusedError).error.status == 404
+
+
+def rows_of(request):
+    """Forty-five links, thirty on a page, of which the last is the one that is asked for."""
+    rows = [{"id": f"link_{number}"} for number in range(2, 46)] + [ROW]
+    start = (int(request.query.get("page", "1")) - 1) * 30
+    return rows[start : start + 30]
+
+
+def test_link_on_a_later_page():
+    facts, asked = serve(RAIL.link(LINK), lambda request: answer(rows_of(request)))
+    assert (facts.id, [request.query for request in asked]) == ("link_1", [{}, {"page": "2"}])
+
+
+def test_list_that_knows_no_pages_is_read_once_more_and_not_for_ever():
+    everything = [{"id": f"link_{number}"} for number in range(2, 46)]
+    with pytest.raises(RefusedError):
+        serve(RAIL.link(LINK), lambda request: answer(everything))
+
+
+def test_list_that_does_not_end():
+    def endless(request):
+        first = int(request.query.get("page", "1")) * 30
+        return answer([{"id": f"link_x{number}"} for number in range(first, first + 30)])
+
+    with pytest.raises(PayloadError, match="/v1/links does not end after 1000 pages"):
+        serve(RAIL.link(LINK), endless)
 
 
 ACCOUNT = {

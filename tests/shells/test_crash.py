@@ -97,6 +97,17 @@ def test_a_lost_answer_is_one_refresh(provider, webhooks, colour):
         assert len(stage.truth(link)["intents"]) == 1
 
 
+@pytest.mark.parametrize("provider", ["rail", "fintoc"])
+def test_too_many_requests_after_a_lost_answer_start_no_second_refresh(provider):
+    with staged(provider, webhooks=False) as stage:
+        link = stage.link("response_lost")
+        intent = stage.bridge.refresh(link.link_id)
+        stage.emulator.faults.next("throttled")
+        outcome = stage.play([intent.id])[intent.id]
+        assert (outcome.status, outcome.attempts) == (Status.SUCCEEDED, 1)
+        assert len(stage.truth(link)["intents"]) == 1
+
+
 def test_after_an_answered_error_fintoc_gets_a_new_key_and_rail_the_same():
     # Fintoc replays what it answered: https://docs.fintoc.com/reference/idempotent-requests
     for provider, keys in (("rail", 1), ("fintoc", 2)):
@@ -172,7 +183,7 @@ def test_a_poll_that_is_refused_waits_for_the_next():
     with staged("rail", webhooks=False) as stage:
         link = stage.link()
         intent = stage.bridge.refresh(link.link_id)
-        stage.emulator._world.intents[stage.truth(link)["intents"][0]["id"]].is_gone = True
+        stage.emulator._world.intent(stage.truth(link)["intents"][0]["id"]).is_gone = True
         outcome = stage.play([intent.id])[intent.id]
         assert (outcome.status, outcome.failure.reason) == (Status.LOST, Reason.NO_ANSWER)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import attrs
-import httpx
 
 from bankbridge.codec import configure
 from bankbridge.emulation import Clock, Emulator, Server
@@ -49,7 +48,13 @@ def staged(
                 plugin_for(name).provider,
                 {
                     "secret_key": emulators[name].secret_key,
-                    "webhook_secrets": [_endpoint(name, urls[name], emulators[name], receiver.url)],
+                    # For exactly what the plugin translates.
+                    "webhook_secrets": [
+                        emulators[name].add_endpoint(
+                            f"{receiver.url}/webhooks/{name}",
+                            events=sorted(plugin_for(name).provider.capabilities.event_types),
+                        )
+                    ],
                     "base_url": urls[name],
                 },
             )
@@ -69,15 +74,3 @@ class _Hall:
     async def __call__(self, scope: object, receive: object, send: object) -> None:
         if self.app is not None:
             await self.app(scope, receive, send)  # type: ignore[misc]
-
-
-def _endpoint(name: str, url: str, emulator: Emulator, receiver: str) -> str:
-    """Register our receiver for exactly what the plugin translates, and keep the secret that is shown once."""
-    events = sorted(plugin_for(name).provider.capabilities.event_types)
-    scheme = "Bearer " if name == "rail" else ""
-    answer = httpx.post(
-        f"{url}/v1/webhook_endpoints",
-        headers={"authorization": f"{scheme}{emulator.secret_key}"},
-        json={"url": f"{receiver}/webhooks/{name}", "enabled_events": events},
-    )
-    return str(answer.raise_for_status().json()["secret"])

@@ -52,10 +52,12 @@ def scenario_of(document: Mapping[str, Any]) -> Scenario:
     plans: dict[str, ProviderPlan] = {}
     known = emulated_providers()
     for name, table in document.items():
+        try:
+            check_word("key", name, (*_OWN, *known))
+        except ValueError as error:
+            problems.append(str(error))
         if name in known:
             plans[name] = _provider(name, table, problems)
-        elif name not in _OWN:
-            problems += _unknown(name, (*_OWN, *known))
     scenario = attrs.evolve(scenario, providers=plans)
     problems += problems_of(scenario)
     if problems:
@@ -87,14 +89,6 @@ def _document(path: Path) -> Mapping[str, Any]:
 def _as_text(value: object) -> object:
     """TOML has moments of its own; JSON, and what reads both, has texts."""
     return value.isoformat() if isinstance(value, date) else value
-
-
-def _unknown(name: str, known: tuple[str, ...]) -> list[str]:
-    try:
-        check_word("key", name, known)
-    except ValueError as error:
-        return [str(error)]
-    return []
 
 
 def _provider(name: str, given: object, problems: list[str]) -> ProviderPlan:

@@ -5,7 +5,8 @@ Needs the extra ``bankbridge[emulator]``. A plugin's emulator shows the face `Em
 
 from bankbridge.emulation.background import PATIENCE, Background
 from bankbridge.emulation.clock import Clock
-from bankbridge.emulation.control import Act, control, control_routes
+from bankbridge.emulation.controls import Act, control, control_routes
+from bankbridge.emulation.delivery_faults import Faults, link_rates, webhook_faults
 from bankbridge.emulation.emulator import (
     EmulatedLink,
     Emulator,
@@ -21,7 +22,6 @@ from bankbridge.emulation.sending import Delivery, Endpoint, RetrySchedule, Send
 from bankbridge.emulation.server import LostResponse, PortInUseError, Server, ServerError
 from bankbridge.emulation.signing import Sign, sign_hmac_v1
 from bankbridge.emulation.switches import Switch, read_switches, switch_table
-from bankbridge.emulation.webhook_faults import Faults, link_rates, webhook_faults
 from bankbridge.emulation.words import PERSON_ACTS, WEBHOOK_MODES, Script, UnknownWordError, check_word
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The face that every emulated provider shows to a test, in Python; `bankbridge.emulation.control` is its HTTP side."""
+"""The face that every emulated provider shows to a test in Python; `bankbridge.emulation.controls` is its HTTP side."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta

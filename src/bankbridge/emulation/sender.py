@@ -1,20 +1,17 @@
 """Webhook delivery as the providers document it: signed, and tried again on a schedule, with faults on demand."""
 
 import asyncio
-import functools
 import json
-import ssl
 from collections import defaultdict
 from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-import httpx
-
 from bankbridge.emulation.clock import Clock
+from bankbridge.emulation.delivery_faults import NORMAL, Faults, corrupted, unknown_event, written
+from bankbridge.emulation.posting import Line
 from bankbridge.emulation.sending import Delivery, Endpoint, RetrySchedule, Sending
 from bankbridge.emulation.signing import Sign, sign_twice
-from bankbridge.emulation.webhook_faults import NORMAL, Faults, corrupted, unknown_event, written
 
 _Moment: TypeAlias = asyncio.Future[None]
 
@@ -46,7 +43,7 @@ class WebhookSender:
         self._schedule = schedule
         self._resigns = resigns
         self._timeout = timeout
-        self._client: httpx.AsyncClient | None = None
+        self._lines: dict[str, Line] = {}
         self._sendings: list[Sending] = []
         self._held: defaultdict[str, list[_Moment]] = defaultdict(list)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -103,9 +100,9 @@ class WebhookSender:
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        for line in self._lines.values():
+            await line.close()
+        self._lines.clear()
 
     def report(self) -> list[dict[str, Any]]:
         """What was sent, as JSON can say it: per event and endpoint, the faults and the status of every try."""
@@ -139,19 +136,18 @@ class WebhookSender:
         try:
             await self._hold_back(sending, is_passed)
             if is_led_by_corrupt:
-                await self._try(sending, 1, self._clock.now(), is_corrupt=True)
-            left_at = self._clock.now()
-            is_taken = await self._try(sending, 1, left_at + sending.faults.skew)
+                await self._try(sending, 1, is_corrupt=True)
+            first_try = last_try = await self._try(sending, 1, skew=sending.faults.skew)
         finally:
             if not first.done():
                 first.set_result(None)
         wait = self._schedule.first
         for attempt in range(2, self._schedule.retries + 2):
-            if is_taken:
+            if last_try.is_taken:
                 return
             await self._rest(wait)
             wait *= self._schedule.factor
-            is_taken = await self._try(sending, attempt, self._clock.now() if self._resigns else left_at)
+            last_try = await self._try(sending, attempt, signed_at=None if self._resigns else first_try.at)
 
     async def _hold_back(self, sending: Sending, is_passed: _Moment | None) -> None:
         if sending.faults.delay:
@@ -171,13 +167,31 @@ class WebhookSender:
             self._enter()
 
     async def _try(
-        self, sending: Sending, attempt: int, signed_at: datetime, *, is_corrupt: bool = False
-    ) -> bool:
-        at = self._clock.now()
-        status = await self._post(sending, signed_at, is_corrupt=is_corrupt)
+        self,
+        sending: Sending,
+        attempt: int,
+        *,
+        skew: timedelta = timedelta(0),
+        signed_at: datetime | None = None,
+        is_corrupt: bool = False,
+    ) -> Delivery:
+        """Try once, as soon as the line is free; signed for the moment it leaves, or what is said instead."""
+        endpoint, body = sending.endpoint, sending.body
+        line = self._lines.get(endpoint.id)
+        if line is None:
+            line = self._lines[endpoint.id] = Line(self._timeout)
+        async with line.lane() as lane:
+            at = self._clock.now()
+            signed_at = signed_at or at + skew
+            sign = self._sign_twice if sending.faults.two_v1 else self._sign
+            headers = {
+                "content-type": "application/json",
+                **sign(endpoint.secret, body, int(signed_at.timestamp())),
+            }
+            status = await lane.post(endpoint.url, corrupted(body) if is_corrupt else body, headers)
         delivery = Delivery(
             event_id=sending.event_id,
-            url=sending.endpoint.url,
+            url=endpoint.url,
             attempt=attempt,
             status=status,
             at=at,
@@ -186,25 +200,7 @@ class WebhookSender:
             is_corrupt=is_corrupt,
         )
         sending.tries.append(delivery)
-        return status is not None and 200 <= status < 300
-
-    async def _post(self, sending: Sending, signed_at: datetime, *, is_corrupt: bool) -> int | None:
-        body, endpoint = sending.body, sending.endpoint
-        sign = self._sign_twice if sending.faults.two_v1 else self._sign
-        headers = {
-            "content-type": "application/json",
-            **sign(endpoint.secret, body, int(signed_at.timestamp())),
-        }
-        if self._client is None:
-            # Without the environment: a proxy has no business between an emulator and its receiver.
-            self._client = httpx.AsyncClient(
-                timeout=self._timeout.total_seconds(), trust_env=False, verify=_trusted()
-            )
-        content = corrupted(body) if is_corrupt else body
-        try:
-            return (await self._client.post(endpoint.url, content=content, headers=headers)).status_code
-        except (httpx.HTTPError, httpx.InvalidURL):
-            return None
+        return delivery
 
     def _enter(self) -> None:
         self._in_flight += 1
@@ -214,12 +210,6 @@ class WebhookSender:
         self._in_flight -= 1
         if not self._in_flight:
             self._idle.set()
-
-
-@functools.cache
-def _trusted() -> ssl.SSLContext:
-    """Reading the certificates takes 50 ms, so once for all emulators."""
-    return httpx.create_ssl_context(trust_env=False)
 
 
 def _let_go(held: list[_Moment], passed: tuple[_Moment, ...]) -> None:

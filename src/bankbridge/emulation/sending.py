@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from bankbridge.emulation.webhook_faults import Faults
+from bankbridge.emulation.delivery_faults import Faults
 
 
 @attrs.frozen(kw_only=True)
@@ -46,6 +46,11 @@ class Delivery:
     answered_at: datetime
     signed_at: datetime
     is_corrupt: bool = False
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the receiver took it."""
+        return self.status is not None and 200 <= self.status < 300
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -61,7 +61,8 @@ class Server:
         """``http://HOST:PORT``, no slash at the end. Raises `ServerError` before the port is chosen."""
         if not self._port:
             raise ServerError("the server has no address yet: start it first")
-        return f"http://{self._host}:{self._port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
 
     def start(self) -> None:
         """Return when it listens. Raises `PortInUseError`, or `ServerError` when the application fails."""

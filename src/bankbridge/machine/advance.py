@@ -36,6 +36,9 @@ LINK_GONE: Final = Failure(reason=Reason.LINK_GONE, ours=True)
 
 _MOST_GROWTH: Final = 30
 
+# What a provider may say to a request whatever became of the one before it.
+_AT_THE_DOOR: Final = frozenset({Reason.RATE_LIMITED, Reason.COOLDOWN, Reason.ALREADY_IN_PROGRESS})
+
 
 @attrs.frozen(kw_only=True)
 class Transition:
@@ -82,6 +85,8 @@ def _next(intent: RefreshIntent, event: ev.Event, now: datetime, policy: Policy)
             return _after_read(intent, event, now, policy)
         case ev.CreateUnclear() if intent.status is Status.REQUESTED:
             return _after_unclear(intent, event, now, policy)
+        case ev.CreateRefused(failure=failure) if _says_nothing_of_the_first(intent, failure):
+            return _ask_again(intent, now, policy, answered=True, not_before=failure.not_before)
         case _:  # every other event is a fact, or nothing
             pass
     learnt = _learn(intent.attempt, event, policy.timing)
@@ -283,26 +288,48 @@ def _wake(intent: RefreshIntent, now: datetime, policy: Policy) -> Transition:
             )
 
 
+def _says_nothing_of_the_first(intent: RefreshIntent, failure: Failure) -> bool:
+    """Whether a create that once had no answer is now turned away before anybody looks at it: it may run all the same.
+
+    As a refusal it would be followed by another attempt, with a key of its own: a second refresh beside the first.
+    """
+    asked_again = intent.status is Status.REQUESTED and intent.attempt.unanswered > 0
+    return asked_again and failure.reason in _AT_THE_DOOR and not failure.ours
+
+
 def _after_unclear(
     intent: RefreshIntent, event: ev.CreateUnclear, now: datetime, policy: Policy
 ) -> Transition:
-    attempt, timing = intent.attempt, policy.timing
-    if now >= deadline_of(attempt, timing):
+    attempt = intent.attempt
+    if now >= deadline_of(attempt, policy.timing):
         return _stop(intent, policy.joint.by_evidence(attempt), now, policy)
-    wait = _grown(timing.unclear, attempt.unclear, timing)
-    unclear, unanswered = attempt.unclear + 1, attempt.unanswered + (not event.answered)
-    if event.answered and unclear >= timing.answered_errors and not unanswered:
+    is_unanswered = attempt.unanswered > 0 or not event.answered
+    if event.answered and attempt.unclear + 1 >= policy.timing.answered_errors and not is_unanswered:
         refused = Failure(reason=Reason.PROVIDER_ERROR, code=event.detail)
         return _next(intent, ev.CreateRefused(failure=refused), now, policy)
-    replays = event.answered and policy.new_key_after_answer
-    key = key_of(intent.id, attempt.number, unclear) if replays else attempt.key
-    return Transition(
-        intent=attrs.evolve(
-            intent,
-            attempt=attrs.evolve(attempt, unclear=unclear, unanswered=unanswered, key=key),
-            wake=WakeUp(at=now + wait, purpose=WakePurpose.CREATE),
-        )
+    return _ask_again(intent, now, policy, answered=event.answered)
+
+
+def _ask_again(
+    intent: RefreshIntent,
+    now: datetime,
+    policy: Policy,
+    *,
+    answered: bool,
+    not_before: datetime | None = None,
+) -> Transition:
+    attempt, timing = intent.attempt, policy.timing
+    at = now + _grown(timing.unclear, attempt.unclear, timing)
+    unclear = attempt.unclear + 1
+    replays = answered and policy.new_key_after_answer
+    asked = attrs.evolve(
+        attempt,
+        unclear=unclear,
+        unanswered=attempt.unanswered + (not answered),
+        key=key_of(intent.id, attempt.number, unclear) if replays else attempt.key,
     )
+    wake = WakeUp(at=max(at, not_before or at), purpose=WakePurpose.CREATE)
+    return Transition(intent=attrs.evolve(intent, attempt=asked, wake=wake))
 
 
 def _after_read(intent: RefreshIntent, event: ev.ReadFinished, now: datetime, policy: Policy) -> Transition:

@@ -72,7 +72,8 @@ _ENDED: Final = (Status.SUCCEEDED, Status.PARTIAL, Status.FAILED, Status.REJECTE
 # The provider may already have said everything before its answer to our create arrives.
 _REQUESTED: Final[Mapping[type[Event], tuple[Status, ...]]] = {
     RefreshStarted: (*_RUNNING, *_ENDED, Status.CANCELED),
-    CreateRefused: (Status.BACKING_OFF, Status.FAILED, Status.REJECTED),
+    # Turned away at the door after a create without an answer, which may run: it is asked again.
+    CreateRefused: (Status.REQUESTED, Status.BACKING_OFF, Status.FAILED, Status.REJECTED),
     CreateUnclear: (Status.REQUESTED, *_ENDED, Status.CANCELED, Status.LOST),  # an end: by the deadline
     WokeUp: (Status.REQUESTED, *_ENDED, Status.CANCELED, Status.LOST),
     CancelRequested: (Status.CANCELED,),

@@ -59,6 +59,8 @@ _READ_REASONS: Final[Mapping[str, Reason]] = MappingProxyType(
     }
 )
 
+# What Fintoc's times lose of the moment that they tell: they end with milliseconds.
+_CUT_OFF: Final = timedelta(milliseconds=1)
 # How far Fintoc's clock may be behind ours when we look for a refresh that we may have started.
 _SKEW: Final = timedelta(minutes=1)
 
@@ -141,9 +143,7 @@ class Fintoc:
         https://docs.fintoc.com/api/movements-api/refresh-intents/refresh-intents-create
         """
         try:
-            expected = tuple(
-                account.id for account in (yield from self.accounts(link)) if not account.removed
-            )
+            accounts = yield from self.accounts(link)
             newest = (yield from self._newest(link)) if look_first else None
         except RefusedError as unread:
             failure = failure_of(unread, now=now, codes=_READ_REASONS)
@@ -151,7 +151,7 @@ class Fintoc:
                 raise  # nothing has been asked for yet
             return Evidence(events=(CreateRefused(failure=failure),), words=_refused_words(unread))
         if newest is not None and _may_be(newest, attempt, now):
-            return _started(newest, expected, now, adopted=True)
+            return _started(newest, accounts, now, adopted=True)
         request = self._request(
             "POST",
             "/v1/refresh_intents",
@@ -161,7 +161,7 @@ class Fintoc:
         )
         response = yield request
         if response.ok:
-            return _started(Payload(response.json()), expected, now, adopted=False)
+            return _started(Payload(response.json()), accounts, now, adopted=False)
         refused = refusal(request, response)
         words = _refused_words(refused)
         failure = _create_failure(refused, now)
@@ -170,7 +170,7 @@ class Fintoc:
         if failure.reason is Reason.ALREADY_IN_PROGRESS:
             running = yield from self._newest(link)
             if running is not None and running.maybe_text("status") not in _OVER:
-                return _started(running, expected, now, adopted=True, words=words)
+                return _started(running, accounts, now, adopted=True, words=words)
         return Evidence(events=(CreateRefused(failure=failure),), words=words)
 
     def _newest(self, link: Link) -> Flow[Payload | None]:
@@ -297,7 +297,7 @@ def _may_be(newest: Payload, attempt: Attempt, now: datetime) -> bool:
     Fintoc's clock is given some leeway, but not for one that is over: that could be the attempt before, and to ask
     again with the same key starts nothing new.
     """
-    leeway = timedelta(0) if newest.maybe_text("status") in _OVER else _SKEW
+    leeway = _CUT_OFF if newest.maybe_text("status") in _OVER else _SKEW
     return _created_at(newest, now) >= attempt.asked_at - leeway
 
 
@@ -307,7 +307,7 @@ def _created_at(intent: Payload, now: datetime) -> datetime:
 
 def _started(
     intent: Payload,
-    expected: tuple[AccountId, ...],
+    accounts: tuple[Account, ...],
     now: datetime,
     *,
     adopted: bool,
@@ -315,7 +315,7 @@ def _started(
 ) -> Evidence:
     started = RefreshStarted(
         refresh_id=RefreshId(intent.text("id")),
-        expected=expected,
+        expected=_waited_for(intent, accounts),
         started_at=intent.maybe_moment("created_at", "createdAt"),
         adopted=adopted,
     )
@@ -325,6 +325,16 @@ def _started(
         event for event in _state(intent, now) if not isinstance(event, RefreshFailed | RefreshRejected)
     )
     return Evidence(events=(started, *state), words=said)
+
+
+def _waited_for(intent: Payload, accounts: tuple[Account, ...]) -> tuple[AccountId, ...]:
+    """The accounts to wait for; of a refresh that has succeeded, those that were there for it."""
+    present = [account for account in accounts if not account.removed]
+    began_at = intent.maybe_moment("created_at", "createdAt")
+    if intent.maybe_text("status") == "succeeded" and began_at is not None:
+        fresh = [one for one in present if one.refreshed_at is not None and one.refreshed_at >= began_at]
+        present = fresh or present
+    return tuple(account.id for account in present)
 
 
 def _state(intent: Payload, now: datetime) -> tuple[Event, ...]:

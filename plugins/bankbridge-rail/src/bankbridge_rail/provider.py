@@ -20,6 +20,7 @@ from bankbridge.settings import base_url_field, secret_field, secrets_field
 from bankbridge.translation import identity_of, translate_by
 from bankbridge.webhooks import TOLERANCE, Delivery, Verification, verify_signature
 from bankbridge.wire import Flow, Request, Response, ask, path_of, refusal
+from bankbridge.words.errors import PayloadError
 from bankbridge.words.ids import AccountId, LinkId, MovementId, RefreshId
 from bankbridge_rail.tables import EVENTS, intent_event
 
@@ -34,6 +35,7 @@ _LINK_STATUSES: Final[Mapping[str, LinkStatus]] = MappingProxyType(
 
 # undocumented: a community client takes a page of fewer than 30 rows for the last one.
 _PAGE: Final = 30
+_MOST_PAGES: Final = 1000
 
 _SERVER_ERROR: Final = 500
 
@@ -148,17 +150,32 @@ class Rail:
 
     def link(self, link: Link) -> Flow[LinkFacts]:
         """The link's row in ``GET /v1/links``: a read of one link is not documented. https://docs.rail.cl/quickstart"""
-        request = self._request("GET", "/v1/links")
-        response = yield from ask(request)
-        for row in _rows(response):
+        for row in (yield from self._list("/v1/links", {})):
             if row.maybe_text("id") == link.id:
                 return _link_facts(row)
-        raise refusal(request, Response(status=404))
+        raise refusal(self._request("GET", "/v1/links"), Response(status=404))
 
     def accounts(self, link: Link) -> Flow[tuple[Account, ...]]:
         """``GET /v1/accounts?link_id=``. https://docs.rail.cl/concepts/accounts"""
-        response = yield from ask(self._request("GET", "/v1/accounts", query={"link_id": link.id}))
-        return tuple(_account(row) for row in _rows(response))
+        rows = yield from self._list("/v1/accounts", {"link_id": link.id})
+        return tuple(_account(row) for row in rows)
+
+    def _list(self, path: str, query: Mapping[str, str]) -> Flow[tuple[Payload, ...]]:
+        """A whole list of things with ids.
+
+        # undocumented: whether it comes in pages. One that has none answers a second page with what is known.
+        """
+        known: list[Payload] = []
+        ids: set[str | None] = set()
+        for page in range(1, _MOST_PAGES + 1):
+            paged = query if page == 1 else {**query, "page": str(page)}
+            rows = _rows((yield from ask(self._request("GET", path, query=paged))))
+            fresh = [row for row in rows if row.maybe_text("id") not in ids]
+            known += fresh
+            ids |= {row.maybe_text("id") for row in fresh}
+            if not fresh or len(rows) < _PAGE:
+                return tuple(known)
+        raise PayloadError("$", f"the list at {path} does not end after {_MOST_PAGES} pages")
 
     def movements(
         self, link: Link, account_id: AccountId, *, since: date | None, until: date | None, page: int

@@ -7,15 +7,12 @@ from typing import Final
 import attrs
 
 from bankbridge.emulation import Script
+from bankbridge.emulation.reading import BadControlError
 from bankbridge_fintoc.emulator import background, connecting, events, refreshing, rows, seeds
 from bankbridge_fintoc.emulator.objects import Account, Link, Movement, Report
 from bankbridge_fintoc.emulator.world import World
 
 MOST_MOVEMENTS: Final = 100_000
-
-
-class BadControlError(ValueError):
-    """A control was asked for something senseless."""
 
 
 @attrs.frozen(kw_only=True)

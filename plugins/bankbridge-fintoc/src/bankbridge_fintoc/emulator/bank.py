@@ -62,6 +62,8 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "account_vanishes": "the bank does not show the last account any more; the others succeed",
         "refused_confirmed": "the create is refused: reconnect",
         "refused_unconfirmed": "the create is refused for an hour from the first one on",
+        "refused_invalid": "the create is refused with institution_credentials_invalid; only its code is known",
+        "refused_locked": "the create is refused with locked_credentials; only its code is known",
         "mfa": "nothing starts until the person opens the widget",
         "stuck": "never ends",
         "errors_500": "the create answers 500 and creates nothing",

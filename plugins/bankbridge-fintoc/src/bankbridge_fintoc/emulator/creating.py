@@ -103,6 +103,10 @@ def _follow_script(world: World, link: Link, refresh_type: str, forced: str | No
         case "bank_unavailable":
             status = int(world.switches["unavailable_status"])
             raise refusal("unavailable_institution", "The institution is not available.", status=status)
+        case "refused_invalid":
+            raise _refused(world, "institution_credentials_invalid", "The credentials are invalid.")
+        case "refused_locked":
+            raise _refused(world, "locked_credentials", "The credentials are locked at the institution.")
         case "refused_confirmed":
             refreshing.require_reconnection(world, link, now)
             raise _rejected(world, "reconnect the account")

@@ -213,5 +213,10 @@ def _refuse_later_creates(world: World, link: Link, afterwards: str, at: datetim
     policy = world.switches["after_rejected"]
     if policy == "refuse_reconnect":
         link.must_reconnect = True
-    if policy == "refuse_1h" or (policy == "as_scripted" and afterwards == "unconfirmed"):
+    refuses = {
+        "refuse_1h": True,
+        "retry_once": link.refused_logins > 1,
+        "as_scripted": afterwards == "unconfirmed",
+    }
+    if refuses.get(policy, False):
         link.refused_until = at + ONE_HOUR

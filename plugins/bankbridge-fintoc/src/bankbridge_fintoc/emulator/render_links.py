@@ -54,7 +54,7 @@ def account(look: Look, item: Account, owner: Link) -> Json:
     return _embedded_account(look, item) | {
         "refreshed_at": stamp_or_null(item.refreshed_at),
         "next_refresh": stamp_or_null(item.next_refresh),
-        "refresh_status": "refreshing" if _is_refreshing(owner, item) else "idle",
+        "refresh_status": _account_refresh_status(look, item, owner),
         "removed_from_link": item.removed,
     }
 
@@ -66,7 +66,7 @@ def movement(look: Look, item: Movement, owner: Link) -> Json:
     row = {
         "id": item.id,
         "object": "movement",
-        "amount": item.amount,
+        "amount": _amount(look, item.currency, item.amount),
         "comment": None,
         "currency": item.currency,
         "description": item.description,
@@ -89,7 +89,7 @@ def changed_movement(look: Look, item: Movement) -> Json:
     return {
         "id": item.id,
         "type": item.type,
-        "amount": item.amount,
+        "amount": _amount(look, item.currency, item.amount),
         "status": _movement_status(look, item),
         "currency": item.currency,
         "post_date": f"{item.post_date.isoformat()}T00:00:00Z",
@@ -104,7 +104,11 @@ def _embedded_account(look: Look, item: Account) -> Json:
         {
             "id": item.id,
             "object": "account",
-            "balance": {"available": item.balance, "current": item.balance, "limit": item.limit},
+            "balance": {
+                "available": _amount(look, item.currency, item.balance),
+                "current": _amount(look, item.currency, item.balance),
+                "limit": _amount(look, item.currency, item.limit),
+            },
             "currency": item.currency,
             "name": item.name,
             "number": item.number,
@@ -113,6 +117,10 @@ def _embedded_account(look: Look, item: Account) -> Json:
             **HOLDER,
         },
     )
+
+
+def _amount(look: Look, currency: str, amount: int) -> int:
+    return amount * 100 if currency == "CLP" and look.chose("amounts_in_pesos", "cents") else amount
 
 
 def _other_end(owner: Link) -> dict[str, Any]:
@@ -140,6 +148,14 @@ def _is_refreshing(owner: Link, item: Account) -> bool:
         if intent.started_at is not None
         for report in intent.reports
     )
+
+
+def _account_refresh_status(look: Look, item: Account, owner: Link) -> str:
+    """`refreshing` is in the example; the others are taken to be the link's."""
+    if _is_refreshing(owner, item):
+        return "refreshing"
+    is_interrupted = look.chose("refresh_status_words", "four") and owner.status == "login_required"
+    return "interrupted" if is_interrupted else "idle"
 
 
 def _link_refresh_status(look: Look, item: Link) -> str:

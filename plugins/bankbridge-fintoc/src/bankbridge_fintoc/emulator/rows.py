@@ -10,7 +10,6 @@ from bankbridge_fintoc.emulator.objects import Account, Movement
 from bankbridge_fintoc.emulator.world import World
 
 MOST_NEW_ROWS: Final = 4
-ONE_DAY: Final = timedelta(days=1)
 BACKDATED: Final = timedelta(days=30)
 """How long before all that an account had the fault ``backdated_rows`` dates a row."""
 

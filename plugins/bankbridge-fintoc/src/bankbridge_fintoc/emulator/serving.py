@@ -54,6 +54,7 @@ class Service:
             sign=_sign(),
             schedule=SCHEDULE,
             resigns=world.chose("retry_signature", "fresh"),
+            timeout=world.timings.delivery_timeout,
         )
         self._waiting: list[Sending] = []
         """What an endpoint may be disabled for when its last retry was refused."""

@@ -67,6 +67,13 @@ OBJECTS: Final = (
         "a sandbox response of April 2026 in a community client",
     ),
     Switch(
+        "amounts_in_pesos",
+        ("units", "cents"),
+        "what amounts in CLP count: the smallest unit of the currency, which has no decimals, or hundredths of it, as "
+        "one copy of the page on movements says",
+        f"{_MOVEMENT} against {_DOCS}/reference/movements-object",
+    ),
+    Switch(
         "post_date",
         ("milliseconds", "seconds"),
         "how the midnight of a `post_date` is written",

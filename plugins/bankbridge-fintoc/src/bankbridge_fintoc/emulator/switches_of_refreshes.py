@@ -51,8 +51,9 @@ REFRESHES: Final = (
     ),
     Switch(
         "after_rejected",
-        ("as_scripted", "retry_now", "refuse_1h", "refuse_reconnect"),
-        "what a create gets after a rejected intent; as_scripted: what the script words say",
+        ("as_scripted", "retry_now", "retry_once", "refuse_1h", "refuse_reconnect"),
+        "what a create gets after a rejected intent; as_scripted: what the script words say; retry_once: the second "
+        "rejection refuses creates for an hour, which would make both pages right",
         f"{_ERRORS} against {_DOCS}/docs/refresh-intents-webhook (retry at once)",
     ),
     Switch(

@@ -35,3 +35,5 @@ class Timings:
     """How long an idempotency key is remembered."""
     intent_retention: timedelta = timedelta(days=30)
     """For how long an intent can be read where the switch `intent_retention` is `limited`."""
+    delivery_timeout: timedelta = timedelta(seconds=10)
+    """How long a receiver of webhooks may take, in real time. That there is a limit is documented, and not which."""

@@ -4,11 +4,13 @@ import asyncio
 import heapq
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
 from bankbridge.emulation import Clock
+
+_TIDY_EVERY: Final = 4096
 
 Action: TypeAlias = Callable[[datetime], None]
 """Something that happens; it is told the virtual moment for which it was planned."""
@@ -44,6 +46,8 @@ class Agenda:
     def add(self, at: datetime, owner: str, action: Action) -> Entry:
         """Let ``action`` happen at a moment; one that is past is now."""
         self._made += 1
+        if self._made % _TIDY_EVERY == 0:
+            self._tidy()
         entry = Entry(at, owner, self._made, action)
         heapq.heappush(self._entries, entry)
         if self._is_sooner is not None and self._entries[0] is entry:
@@ -67,6 +71,11 @@ class Agenda:
                 await self._rest()
         finally:
             self._is_sooner = None
+
+    def _tidy(self) -> None:
+        """Forget what was dropped: a link that is refreshed again and again drops a sync that is hours away."""
+        self._entries = [entry for entry in self._entries if entry.action is not None]
+        heapq.heapify(self._entries)
 
     async def _rest(self) -> None:
         """Sleep until the next entry is due, or one is added that is due before it."""

@@ -4,6 +4,7 @@ Fields and values are those of https://docs.rail.cl/concepts/events and https://
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from bankbridge_rail.emulator.banks import BANKS
@@ -14,11 +15,15 @@ Body: TypeAlias = dict[str, Any]
 
 HOLDER: Final = "JANE DOE EXAMPLE"
 
+_AVAILABLE: Final = 850_000
+_OWED: Final = 150_000
+
 _INTENT_FIELDS: Final = ("requires_mfa", "error_code", "completed_at", "summary")
 
 
+@lru_cache(maxsize=10_000)
 def stamp(at: datetime) -> str:
-    """An instant as Rail writes it: UTC, whole seconds, ``Z``."""
+    """An instant as Rail writes it: UTC, whole seconds, ``Z``. Kept: a list of many links repeats it."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -54,7 +59,7 @@ def link_body(world: World, link: Link) -> Body:
 
 
 def account_body(world: World, link: Link, account: Account) -> Body:
-    """An account. Card balances do not follow the documented rule: neither does the documented example.
+    """An account.
 
     undocumented: how ``refreshed_at`` and ``last_sync_at`` differ; here they do not.
     """
@@ -69,7 +74,7 @@ def account_body(world: World, link: Link, account: Account) -> Body:
         "currency": kind.currency,
         "number": account.number,
         "last_4": account.number[-4:],
-        "balance": {"available": 850_000, "current": 150_000, "limit": kind.limit},
+        "balance": _balance(world, kind.limit),
         "holder_id": None,
         "holder_name": HOLDER,
         "refreshed_at": stamp(account.last_sync_at),
@@ -182,10 +187,19 @@ def _progress(intent: Intent) -> Body:
     }
 
 
+def _balance(world: World, limit: int | None) -> Body:
+    """Of a card, as in the example of https://docs.rail.cl/concepts/accounts, which the rule beside it contradicts."""
+    available = _AVAILABLE
+    if limit is not None and world.switches["card_balance"] == "rule":
+        available = limit - _OWED
+    return {"available": available, "current": _OWED, "limit": limit}
+
+
 def _status(world: World, link: Link) -> str:
     if link.is_paused and link.status == "active" and world.switches["paused_status"] == "paused":
         return "paused"
-    return link.status
+    is_failing = link.status == "active" and link.last_error_code is not None
+    return "error" if is_failing and world.switches["failing_status"] == "error" else link.status
 
 
 def _synced(world: World, link: Link) -> Body:

@@ -1,4 +1,4 @@
-"""What a test can do to the emulated Rail alone, over HTTP, besides what `bankbridge.emulation.control` offers.
+"""What a test can do to the emulated Rail alone, over HTTP, besides what `bankbridge.emulation.controls` offers.
 
 ::
 

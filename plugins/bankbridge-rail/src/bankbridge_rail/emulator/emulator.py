@@ -97,6 +97,8 @@ class RailEmulator(Hands):
             lifespan=self._lifespan,
             middleware=[Middleware(FaultyHttp, world.faults, envelope=self._struck, rates=self._rates_of)],
         )
+        # A path with a slash too many is nowhere, and no redirect of our framework's.
+        self.app.router.redirect_slashes = False
 
     @property
     def provider(self) -> str:

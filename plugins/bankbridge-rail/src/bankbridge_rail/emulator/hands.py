@@ -1,5 +1,6 @@
 """The hands behind the scenes: what a test can do to the emulated Rail beyond the face of every emulator."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final, TypeVar
@@ -16,6 +17,7 @@ T = TypeVar("T")
 
 MOST_MOVEMENTS: Final = 100_000
 
+_CODE: Final = re.compile(r"[a-z0-9_]{1,64}")
 _BETWEEN_OLDER: Final = timedelta(minutes=15)
 
 
@@ -44,7 +46,9 @@ class Hands:
         self.change(lambda: self._links.pause(self.find_link(link_id), is_paused=False))
 
     def expire_link(self, link_id: str, error_code: str = REJECTED) -> None:
-        """Let Rail give up a link, as after three failures in a row."""
+        """Let Rail give up a link, as after three failures in a row. Raises ValueError for what is no code."""
+        if not _CODE.fullmatch(error_code):
+            raise ValueError("error_code is no code: give one such as rejected_credentials")
         self.change(lambda: self._syncs.expire(self.find_link(link_id), error_code, self._world.clock.now()))
 
     def delete_link(self, link_id: str) -> None:

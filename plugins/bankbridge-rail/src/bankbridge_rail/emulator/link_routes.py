@@ -56,13 +56,16 @@ class LinkRoutes:
     async def create(self, call: Call) -> Response:
         """Make a link of raw credentials: https://docs.rail.cl/api-reference/links/crear-link-bancario.
 
-        undocumented: what a refusal looks like, and what happens when the bank asks for a code; here it does not.
+        undocumented: what a refusal looks like.
         """
         body = call.body()
         bank_id, rut, password = choice(body, "bank_id", BANKS), *_credentials(body)
         external_user_id = maybe_text(body, "external_user_id")
         if password == REFUSED:
             raise RailError(422, REJECTED, "the bank refused the credentials")
+        is_refused = self._world.switches["post_links_code"] == "refused"
+        if is_refused and BANKS[bank_id].asks_for_code == "always":
+            raise RailError(422, "requires_mfa", "the bank asks for a code: use the widget")
         credentials = Credentials(
             bank_id=bank_id, attempts=attempts_of(rut), external_user_id=external_user_id
         )

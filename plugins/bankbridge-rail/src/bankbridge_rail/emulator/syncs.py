@@ -86,7 +86,8 @@ class Syncs:
         if link.is_paused:
             self.schedule(link, at)
             return
-        word = self.decide(link, WORDS[link.automatic.take()], "automatic", len(link.automatic_syncs))
+        link.turns += 1
+        word = self.decide(link, WORDS[link.automatic.take()], "automatic", link.turns)
         if word.asks_for_code and self._world.switches["automatic_mfa"] == "skipped":
             self.schedule(link, at)
             return

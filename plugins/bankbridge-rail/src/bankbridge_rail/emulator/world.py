@@ -102,6 +102,7 @@ class Link:
     last_error_code: str | None = None
     failures: int = 0
     syncs: int = 0
+    turns: int = 0
     next_sync: Entry | None = None
     accounts: dict[str, Account] = attrs.field(factory=dict[str, Account])
     intents: dict[str, Intent] = attrs.field(factory=dict[str, Intent])
@@ -201,8 +202,8 @@ class Mode:
     accounts: dict[str, Account] = attrs.field(factory=dict[str, Account])
     intents: dict[str, Intent] = attrs.field(factory=dict[str, Intent])
     hooks: dict[str, Hook] = attrs.field(factory=dict[str, Hook])
-    widget_tokens: dict[str, WidgetToken] = attrs.field(factory=dict[str, WidgetToken])
-    exchange_tokens: dict[str, ExchangeToken] = attrs.field(factory=dict[str, ExchangeToken])
+    widget_tokens: dict[str, WidgetToken] = attrs.field(factory=dict[str, WidgetToken], repr=False)
+    exchange_tokens: dict[str, ExchangeToken] = attrs.field(factory=dict[str, ExchangeToken], repr=False)
 
     def listed_links(self) -> Iterator[Link]:
         """The links that the API shows."""

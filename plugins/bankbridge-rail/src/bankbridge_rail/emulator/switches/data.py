@@ -1,11 +1,17 @@
-"""What is open about movements: nearly all, for no page of Rail's shows one."""
+"""What is open about accounts and movements: of the latter nearly all, for no page of Rail's shows one."""
 
 from typing import Final
 
 from bankbridge.emulation import Switch
-from bankbridge_rail.emulator.switches.sources import QUICKSTART
+from bankbridge_rail.emulator.switches.sources import ACCOUNTS, QUICKSTART
 
 DATA: Final = (
+    Switch(
+        "card_balance",
+        ("example", "rule"),
+        "A card's `available` is said to be `limit` less `current`; the example on the same page is not.",
+        ACCOUNTS,
+    ),
     Switch(
         "movement_ids",
         ("stable", "new_when_confirmed", "new_each_sync", "none"),

@@ -39,6 +39,12 @@ LINKS: Final = (
         QUICKSTART,
     ),
     Switch(
+        "failing_status",
+        ("active", "error"),
+        "`active` and `expired` are named; whether there is one for a link whose last sync failed is not stated.",
+        EVENTS,
+    ),
+    Switch(
         "last_error",
         ("string", "object"),
         "`last_error` is seen by a client in production; whether it is the code or an object is not known.",
@@ -105,6 +111,13 @@ LINKS: Final = (
         ("link.created", "none"),
         "`link.created` follows an exchange; whether it follows POST /v1/links too is not stated.",
         EVENTS,
+    ),
+    Switch(
+        "post_links_code",
+        ("not_asked", "refused"),
+        "What POST /v1/links does at a bank that always asks for a code is not stated: nobody could type it there. "
+        "The link is made all the same, or the request is refused with `requires_mfa`.",
+        POST_LINKS,
     ),
     Switch(
         "deleted_link_intents",
