@@ -1,3 +1,4 @@
+# ruff: noqa: T201 - what it measured is told on the terminal
 """What the durable ingest of a delivery costs, held against the bare floor measured beside it.
 
     python -m tests.benchmarks.store                        # alone and in batches, on SQLite and PostgreSQL

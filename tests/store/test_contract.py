@@ -12,6 +12,7 @@ from bankbridge.machine.status import TERMINAL, Status
 from bankbridge.store import Pruned
 from bankbridge.store.sql.upkeep import STEP
 from bankbridge.words.errors import StaleVersionError, UnknownLinkError
+from bankbridge.words.ids import DeliveryId
 from tests.store import values as v
 
 THREADS = 8
@@ -186,7 +187,7 @@ def test_any_text_that_json_can_say_is_stored_as_it_came(store, odd):
         tx.log(line)
 
     store.transact(write)
-    other = attrs.evolve(delivery, id=f"fast{odd}")
+    other = attrs.evolve(delivery, id=DeliveryId(f"fast{odd}"))
     assert list(store.add_deliveries([other])) == [True]
     assert list(store.add_deliveries([delivery, other])) == [False, False]
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from bankbridge.store.sql import SqlStore
 from bankbridge.store.sql.upkeep import STEP
-from tests.benchmarks.store_scale import LONG_AGO, fill, number_of
+from tests.benchmarks.store_rows import LONG_AGO, fill, name_of
 from tests.store import values as v
 
 LINKS = 3000
@@ -57,9 +57,14 @@ def use_everything(tx) -> None:
 def statements_of(store: SqlStore) -> dict[str, Any]:
     """What is sent to a database with many rows by all that runs in a loop, each with what was given."""
     fill(store, LINKS)
-    names = [number_of(index) for index in range(LINKS)]
+    names = [name_of(index) for index in range(LINKS)]
     store.add_deliveries([v.delivery(f"d_{name}") for name in names])
-    store.transact(lambda tx: [tx.park(v.parked(f"d_{name}", link_id=name)) for name in names])
+
+    def park(tx):
+        for name in names:
+            tx.park(v.parked(f"d_{name}", link_id=name))
+
+    store.transact(park)
     sent: dict[str, Any] = {}
 
     def remember(_connection, _cursor, statement, parameters, _context, _many):

@@ -5,13 +5,14 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import attrs
 import psycopg
 import pytest
 import sqlalchemy as sa
 
-from bankbridge.store.sql import SqlStore, postgresql, postgresql_store
+from bankbridge.store.sql import postgresql, postgresql_store
 from bankbridge.store.sql import store as sql_store
 from bankbridge.store.sql.cluster import local_cluster
 from bankbridge.words.errors import ConfigurationError, StoreUnavailableError
@@ -146,7 +147,7 @@ def test_a_connection_that_died_while_idle_is_replaced_unnoticed(postgresql, sha
 def test_a_connection_that_dies_under_way_leaves_nothing_and_the_work_is_run_again(
     postgresql, shared_postgresql
 ):
-    runs = []
+    runs: list[int] = []
 
     def work(tx):
         tx.save_link(v.link(f"link_{len(runs)}"))
@@ -196,7 +197,7 @@ def test_a_pool_that_stays_empty_is_said(shared_postgresql, key, monkeypatch):
 
 
 def test_who_waits_too_long_for_a_lock_is_told(shared_postgresql, key, monkeypatch):
-    monkeypatch.setattr(postgresql, "_SETTINGS", postgresql._SETTINGS.replace("'30000'", "'20'"))
+    monkeypatch.setattr(postgresql, "_SETTINGS", postgresql._SETTINGS.replace("'30s'", "'20ms'"))
     store = postgresql_store(shared_postgresql, keys=[key])
     with psycopg.connect(shared_postgresql) as connection:
         connection.execute("LOCK TABLE bankbridge_links")
@@ -230,6 +231,12 @@ def test_what_the_database_does_not_understand_is_let_through(postgresql):
 # --- settings
 
 
+def shown(store: Any, setting: str) -> str:
+    """A setting of a session, in a transaction."""
+    found: str = store.transact(lambda tx: tx._connection.exec_driver_sql(f"SHOW {setting}").scalar())
+    return found
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
@@ -242,8 +249,7 @@ def test_what_the_database_does_not_understand_is_let_through(postgresql):
     ],
 )
 def test_every_connection_is_set_up(postgresql, setting, value):
-    found = postgresql.transact(lambda tx: tx._connection.exec_driver_sql(f"SHOW {setting}").scalar())
-    assert found == value
+    assert shown(postgresql, setting) == value
 
 
 @pytest.mark.parametrize(
@@ -254,16 +260,14 @@ def test_a_commit_is_written_down_whatever_the_server_is_set_to(postgresql_url, 
         name = connection.info.dbname
         connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = {configured}')
     store = postgresql_store(postgresql_url, keys=[key], upgrade=True)
-    found = store.transact(lambda tx: tx._connection.exec_driver_sql("SHOW synchronous_commit").scalar())
-    assert found == used
+    assert shown(store, "synchronous_commit") == used
     store.close()
 
 
 def test_what_the_url_says_goes_first(shared_postgresql, key):
     sign = "&" if "?" in shared_postgresql else "?"
     store = postgresql_store(f"{shared_postgresql}{sign}application_name=mine", keys=[key])
-    found = store.transact(lambda tx: tx._connection.exec_driver_sql("SHOW application_name").scalar())
-    assert found == "mine"
+    assert shown(store, "application_name") == "mine"
     store.close()
 
 
@@ -329,15 +333,19 @@ def test_no_password_shows_in_an_error_or_a_repr(url, key, monkeypatch):
     assert [text for text in seen if "hunter2" in text] == []
 
 
+def one_more(tx):
+    tx.save_link(count_up(tx.link("link_1")))
+
+
 def test_many_threads_share_a_few_connections(shared_postgresql, key, postgresql):
-    store: SqlStore = postgresql_store(shared_postgresql, keys=[key], pool_size=2)
+    store: Any = postgresql_store(shared_postgresql, keys=[key], pool_size=2)
     v.with_link(store, v.link())
     gate = threading.Barrier(8)
 
     def count_ups(_):
         gate.wait()
         for _ in range(5):
-            store.transact(lambda tx: tx.save_link(count_up(tx.link("link_1"))))
+            store.transact(one_more)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(count_ups, range(8)))

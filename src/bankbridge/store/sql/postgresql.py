@@ -28,15 +28,13 @@ _ADD_DELIVERIES: Final = (
     " SELECT * FROM unnest(%s::text[], %s::bigint[], %b::bytea[]) ON CONFLICT DO NOTHING RETURNING id"
 )
 
-_MILLISECONDS: Final = str(int(PATIENCE.total_seconds() * 1000))
-
 # For our own sessions only. Every query of ours has an index that gives its rows in their order, and while a table's
 # statistics are young the planner may still prefer to read all of it, or to sort it for its first rows. What has to
-# be read or sorted whole still is. A commit that PostgreSQL has not written down is none.
-_SETTINGS: Final = f"""
-    SELECT set_config('statement_timeout', '{_MILLISECONDS}', false),
-        set_config('lock_timeout', '{_MILLISECONDS}', false),
-        set_config('idle_in_transaction_session_timeout', '{_MILLISECONDS}', false),
+# be read or sorted whole still is. A commit that PostgreSQL has not written down is none. The times are `PATIENCE`.
+_SETTINGS: Final = """
+    SELECT set_config('statement_timeout', '30s', false),
+        set_config('lock_timeout', '30s', false),
+        set_config('idle_in_transaction_session_timeout', '30s', false),
         set_config('enable_seqscan', 'off', false),
         set_config('enable_sort', 'off', false),
         CASE current_setting('synchronous_commit')
@@ -142,7 +140,7 @@ _CONNECTING: Final = {
     "application_name": _APPLICATION,
     "connect_timeout": 10,
     # A server that vanished without a word is noticed while we wait for it, not after the system's two hours.
-    "tcp_user_timeout": int(_MILLISECONDS),
+    "tcp_user_timeout": 30_000,
 }
 
 
