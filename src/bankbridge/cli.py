@@ -12,12 +12,15 @@ try:
 except ImportError as missing:  # pragma: no cover (this is the case of an installation without the extra)
     sys.exit(f"bankbridge: the command needs {missing.name}: pip install 'bankbridge[cli]'")
 
+from bankbridge.store_command import store
+
 app = typer.Typer(
     help="Keep people's bank data fresh through any bank-data provider.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(store)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 (Typer calls it with the option's value)

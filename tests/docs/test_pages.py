@@ -1,6 +1,7 @@
 """Every piece of Python in the documentation runs, or says that it is only a fragment."""
 
 import queue
+import uuid
 from collections.abc import Callable, Mapping
 from functools import partialmethod
 from pathlib import Path
@@ -13,6 +14,7 @@ from playwright.sync_api import BrowserType, expect
 from bankbridge import BankBridge, FetchMovements
 from bankbridge.store.sql import SqlStore, new_key
 from tests.browser.application import ARGUMENTS, PATIENCE, running
+from tests.databases import database, server
 from tests.docs.blocks import blocks_of, run, write_files
 from tests.docs.stage import Stage, staged
 from tests.needs import program
@@ -95,6 +97,13 @@ def _in_a_browser(stage: Stage, patch: pytest.MonkeyPatch, _folder: Path) -> dic
     }
 
 
+def _in_postgresql(stage: Stage, patch: pytest.MonkeyPatch, _folder: Path) -> dict[str, Any]:
+    running_server = stage.stack.enter_context(server(uuid.uuid4().hex))
+    patch.setenv("BANKBRIDGE_STORE_URL", stage.stack.enter_context(database(running_server)))
+    patch.setenv("BANKBRIDGE_STORE_KEYS", new_key())
+    return {}
+
+
 def _afterwards_connected(stage: Stage, names: Mapping[str, Any]) -> None:
     assert stage.until(names["intent"].id).status.value == "succeeded"
 
@@ -117,6 +126,7 @@ PREPARED: Mapping[str, Callable[[Stage, pytest.MonkeyPatch, Path], dict[str, Any
     "how-to/show-a-prompt.md": _prompting,
     "how-to/connect-again.md": _connecting,
     "how-to/answer-a-prompt-in-a-browser.md": _in_a_browser,
+    "how-to/store-in-postgresql.md": _in_postgresql,
 }
 AFTERWARDS: Mapping[str, Callable[[Stage, Mapping[str, Any]], None]] = {
     "how-to/connect-again.md": _afterwards_connected,

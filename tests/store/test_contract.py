@@ -9,7 +9,10 @@ import pytest
 
 from bankbridge.machine.link import Institution, LinkStatus
 from bankbridge.machine.status import TERMINAL, Status
+from bankbridge.store import Pruned
+from bankbridge.store.sql.upkeep import STEP
 from bankbridge.words.errors import StaleVersionError, UnknownLinkError
+from bankbridge.words.ids import DeliveryId
 from tests.store import values as v
 
 THREADS = 8
@@ -87,6 +90,25 @@ def test_the_store_goes_on_after_work_that_raised(store):
     assert store.transact(lambda tx: tx.links()) == []
 
 
+def test_threads_that_decide_on_two_rows_and_write_one_decide_as_if_alone(store):
+    """Each spends from its own link what both together may spend: no row is written by two, and none twice."""
+    v.with_link(store, v.link("link_0"))
+    v.with_link(store, v.link("link_1"))
+    budget = 3
+
+    def spend(number):
+        def work(tx):
+            both = [tx.link("link_0"), tx.link("link_1")]
+            if sum(link.refused_logins for link in both) < budget:
+                mine = both[number % 2]
+                tx.save_link(attrs.evolve(mine, refused_logins=mine.refused_logins + 1))
+
+        store.transact(work)
+
+    together([lambda number=number: spend(number) for number in range(THREADS)])
+    assert sum(link.refused_logins for link in store.transact(lambda tx: tx.links())) == budget
+
+
 def test_threads_that_read_then_write_lose_no_update(store):
     v.with_link(store, v.link())
 
@@ -136,6 +158,49 @@ def test_links_come_by_id(store):
     for name in names:
         v.with_link(store, v.link(name))
     assert [link.id for link in store.transact(lambda tx: tx.links())] == sorted(names)
+
+
+def test_links_come_by_the_characters_of_their_ids_and_not_by_a_language(store):
+    names = ["b", "a", "B", "_", "Z", "ñ", "n", "é", "1", "日"]
+    for name in names:
+        v.with_link(store, v.link(name))
+    assert [link.id for link in store.transact(lambda tx: tx.links())] == sorted(names)
+
+
+ODD = ["a\x00b", "\ud800", "back\\slash", "\\0000", "\\005c", "ñ日🏦", "'; --", "%s :x ?", " ", "\n"]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=ascii)
+def test_any_text_that_json_can_say_is_stored_as_it_came(store, odd):
+    """A provider's ids and words are its own; one that a database refused would come back for ever."""
+    home = v.with_link(store, v.link(f"link{odd}", v.RAIL, f"acc{odd}", token=odd))
+    delivery = v.delivery(f"d{odd}")
+    delivery = attrs.evolve(delivery, delivery=attrs.evolve(delivery.delivery, headers={"x-odd": odd}))
+    running = v.intent("intent_1", home)
+    line = v.entry("WokeUp", of=running.id, said=odd, delivery_id=delivery.id)
+    parked = v.parked(delivery.id, link_id=odd)
+
+    def write(tx):
+        tx.add_intent(running)
+        tx.add_delivery(delivery)
+        tx.park(parked)
+        tx.log(line)
+
+    store.transact(write)
+    other = attrs.evolve(delivery, id=DeliveryId(f"fast{odd}"))
+    assert list(store.add_deliveries([other])) == [True]
+    assert list(store.add_deliveries([delivery, other])) == [False, False]
+
+    def look(tx):
+        assert tx.link_of_account(f"acc{odd}") == home
+        assert tx.open_intent(home) == tx.intent(running.id) == running
+        assert tx.waiting_deliveries(limit=9) == [delivery, other]
+        assert tx.parked_for(v.about(link_id=odd), v.RAIL) == [parked]
+        assert tx.log_of(running.id) == [line]
+        tx.settle_delivery(delivery.id, odd)
+        assert tx.waiting_deliveries(limit=9) == [other]
+
+    store.transact(look)
 
 
 def test_one_id_under_two_connections_is_two_links(store):
@@ -363,6 +428,29 @@ def test_a_delivery_comes_back_byte_for_byte(store):
     assert store.transact(lambda tx: tx.delivery("d_1")) == raw
 
 
+def test_deliveries_come_in_together_and_each_is_taken_once(store):
+    assert list(store.add_deliveries([])) == []
+    assert list(store.add_deliveries([v.delivery("d_1")])) == [True]
+    assert list(store.add_deliveries([v.delivery("d_1", body=b"again")])) == [False]
+    raw = v.delivery("d_2", body=bytes(range(256)))
+    some = [v.delivery("d_3"), v.delivery("d_1", body=b"again"), raw, v.delivery("d_3", body=b"again")]
+    assert list(store.add_deliveries(some)) == [True, False, True, False]
+    waiting = store.transact(lambda tx: tx.waiting_deliveries(limit=9))
+    assert waiting == [v.delivery("d_1"), v.delivery("d_3"), raw]
+
+
+def test_of_many_threads_one_takes_each_of_many_deliveries(store):
+    names = [f"d_{number}" for number in range(20)]
+
+    def add(number):
+        # In another order each, so that each waits for another one's row.
+        mine = names[number:] + names[:number]
+        return dict(zip(mine, store.add_deliveries([v.delivery(name) for name in mine]), strict=True))
+
+    results = together([lambda number=number: add(number) for number in range(THREADS)])
+    assert [sum(result[name] for result in results) for name in names] == [1] * len(names)
+
+
 def test_a_delivery_is_taken_once_and_the_first_copy_stays(store):
     first, second = v.delivery("d_1"), v.delivery("d_1", v.minutes(1), body=b"again")
     assert store.transact(lambda tx: tx.add_delivery(first)) is True
@@ -410,6 +498,22 @@ def test_settling_what_never_came_does_nothing(store):
     store.transact(lambda tx: tx.settle_delivery("d_1", "applied"))
     store.transact(lambda tx: tx.add_delivery(v.delivery("d_1")))
     assert store.transact(lambda tx: tx.waiting_deliveries(limit=9)) == [v.delivery("d_1")]
+
+
+def test_within_one_transaction_things_happen_in_their_order(store):
+    def work(tx):
+        tx.settle_delivery("d_1", "not there yet")
+        tx.add_delivery(v.delivery("d_1"))
+        tx.add_delivery(v.delivery("d_2"))
+        tx.settle_delivery("d_2", "applied")
+        tx.log(v.entry("WokeUp"))
+        assert tx.waiting_deliveries(limit=9) == [v.delivery("d_1")]
+        assert tx.log_of("intent_1") == [v.entry("WokeUp")]
+        tx.log(v.entry("RefreshStarted"))
+
+    store.transact(work)
+    assert store.transact(lambda tx: tx.waiting_deliveries(limit=9)) == [v.delivery("d_1")]
+    assert store.transact(lambda tx: tx.log_of("intent_1")) == [v.entry("WokeUp"), v.entry("RefreshStarted")]
 
 
 def test_of_many_threads_one_takes_a_delivery(store):
@@ -499,3 +603,107 @@ def test_the_log_keeps_the_order_it_was_written_in(store):
     store.transact(lambda tx: tx.log(lines[2]))
     assert store.transact(lambda tx: tx.log_of("intent_1")) == lines
     assert store.transact(lambda tx: tx.log_of("intent_9")) == []
+
+
+# --- forgetting
+
+LATER = v.minutes(60)
+
+
+def test_what_is_settled_is_forgotten_by_age_and_then_new_again(store):
+    store.add_deliveries([v.delivery("d_old"), v.delivery("d_waits"), v.delivery("d_new", LATER)])
+
+    def settle(tx):
+        tx.settle_delivery("d_old", "applied")
+        tx.settle_delivery("d_new", "applied")
+
+    store.transact(settle)
+    assert store.prune(before=v.NOON) == Pruned()
+    assert store.prune(before=LATER) == Pruned(deliveries=1)
+    assert store.prune(before=LATER) == Pruned()
+    kept = store.transact(
+        lambda tx: [tx.delivery(name) is not None for name in ("d_old", "d_waits", "d_new")]
+    )
+    assert kept == [False, True, True]
+    assert list(store.add_deliveries([v.delivery("d_old")])) == [True]
+    assert {one.id for one in store.transact(lambda tx: tx.waiting_deliveries(limit=9))} == {
+        "d_old",
+        "d_waits",
+    }
+
+
+def test_a_delivery_is_kept_for_a_notice_that_is_parked(store):
+    store.add_deliveries([v.delivery("d_1"), v.delivery("d_2")])
+
+    def park(tx):
+        for name, until in (("d_1", v.minutes(90)), ("d_2", v.minutes(30))):
+            tx.park(v.parked(name, until, link_id="link_1"))
+            tx.settle_delivery(name, "parked")
+
+    store.transact(park)
+    assert store.prune(before=LATER) == Pruned(deliveries=1, parked=1)
+    store.transact(lambda tx: tx.unpark(v.parked("d_1")))
+    assert store.prune(before=LATER) == Pruned(deliveries=1)
+
+
+def test_the_log_is_forgotten_by_the_end_of_its_intent(store):
+    homes = [v.with_link(store, v.link(f"link_{number}")) for number in range(3)]
+    over = v.ended(v.intent("intent_0", homes[0]))
+    just_over = attrs.evolve(v.ended(v.intent("intent_1", homes[1])), ended_at=LATER)
+    running = v.intent("intent_2", homes[2])
+
+    def write(tx):
+        for one in (over, just_over, running):
+            tx.add_intent(one)
+            tx.log(v.entry("RefreshStarted", of=one.id))
+        tx.log(attrs.evolve(v.entry("RefreshSucceeded", of=over.id), at=LATER))
+
+    store.transact(write)
+    assert store.prune(before=LATER) == Pruned(log=1)
+
+    def look(tx):
+        assert [line.event for line in tx.log_of(over.id)] == ["RefreshSucceeded"]
+        assert [len(tx.log_of(one.id)) for one in (just_over, running)] == [1, 1]
+        assert [tx.intent(one.id) for one in (over, just_over, running)] == [over, just_over, running]
+
+    store.transact(look)
+
+
+def test_ended_intents_are_forgotten_only_if_wished_and_their_log_with_them(store):
+    home, other = v.with_link(store, v.link("link_1")), v.with_link(store, v.link("link_2"))
+    over, running = v.ended(v.intent("intent_1", home)), v.intent("intent_2", other)
+    no_end = v.intent("intent_3", home, status=Status.FAILED)
+
+    def write(tx):
+        for one in (over, running, no_end):
+            tx.add_intent(one)
+            tx.log(v.entry("RefreshStarted", of=one.id))
+
+    store.transact(write)
+    assert store.prune(before=LATER, intents=True) == Pruned(intents=1, log=1)
+
+    def look(tx):
+        assert tx.links() == [home, other]
+        assert [tx.intent(one.id) for one in (over, running, no_end)] == [None, running, no_end]
+        assert tx.intents(home, limit=9) == [no_end]
+        assert tx.log_of(over.id) == []
+        assert len(tx.log_of(running.id)) == 1
+
+    store.transact(look)
+
+
+def test_more_is_forgotten_than_one_step_takes(store):
+    many = 2 * STEP + 3
+    home = v.with_link(store, v.link())
+    over = v.ended(v.intent("intent_1", home))
+    store.add_deliveries([v.delivery(f"d_{number}") for number in range(many)])
+
+    def settle(tx):
+        tx.add_intent(over)
+        for number in range(many):
+            tx.settle_delivery(f"d_{number}", "applied")
+            tx.log(v.entry("WokeUp"))
+            tx.park(v.parked(f"p_{number}", link_id="link_1"))
+
+    store.transact(settle)
+    assert store.prune(before=LATER) == Pruned(deliveries=many, log=many, parked=many)

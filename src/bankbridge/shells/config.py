@@ -3,7 +3,7 @@
 ::
 
     [store]
-    path = "bankbridge.db"
+    path = "bankbridge.db"                          # or for PostgreSQL: url = { env = "BANKBRIDGE_STORE_URL" }
     keys = { env = "BANKBRIDGE_STORE_KEYS" }        # several, separated by commas, while one is rotated
 
     [connections.rail]
@@ -29,10 +29,27 @@ from bankbridge.words.errors import ConfigurationError
 
 @attrs.frozen(kw_only=True)
 class StoreSettings:
-    """Where to keep what must last. Without a path it is kept in memory. ``keys`` encrypt what is secret."""
+    """Where to keep what must last: in the SQLite file ``path``, in the PostgreSQL database ``url``, else in memory.
+
+    ``keys`` encrypt what is secret. ``url`` may hold a password.
+    """
 
     path: str | None = None
+    url: str | None = attrs.field(default=None, repr=False)
     keys: tuple[str, ...] = attrs.field(default=(), repr=False)
+
+    def open(self) -> Store:
+        """The store. Raises like `bankbridge.store.sql.SqlStore`."""
+        if self.path is None and self.url is None:
+            from bankbridge.store.memory import MemoryStore  # noqa: PLC0415 (one of them)
+
+            return MemoryStore()
+        # SQLAlchemy is only for those who have a database.
+        from bankbridge.store.sql import postgresql_store, sqlite_store  # noqa: PLC0415
+
+        if self.url is not None:
+            return postgresql_store(self.url, keys=self.keys)
+        return sqlite_store(cast("str", self.path), keys=self.keys)
 
 
 @attrs.frozen(kw_only=True)
@@ -43,25 +60,32 @@ class Config:
     store: StoreSettings
 
     def open_store(self) -> Store:
-        """The store it names."""
-        if self.store.path is None:
-            from bankbridge.store.memory import MemoryStore  # noqa: PLC0415 (one of the two)
-
-            return MemoryStore()
-        from bankbridge.store.sql import sqlite_store  # noqa: PLC0415 (SQLAlchemy only for those who have a file)
-
-        return sqlite_store(self.store.path, keys=self.store.keys)
+        """The store it names. Raises like `StoreSettings.open`."""
+        return self.store.open()
 
 
 def read_config(path: str | Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Read a configuration file. Raises `ConfigurationError` with every problem at once, each with its path."""
+    return config_of(_read(path), environ)
+
+
+def read_store(path: str | Path, environ: Mapping[str, str] = os.environ) -> StoreSettings:
+    """Read what a configuration file says of the store only. Raises like `read_config`."""
+    table = _read(path).get("store", {})
+    problems: list[str] = []
+    settings = _resolved(table, "store", environ, problems)
+    if problems:
+        raise ConfigurationError(problems)
+    return _store(settings)
+
+
+def _read(path: str | Path) -> dict[str, Any]:
     try:
-        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError([f"{path}: cannot be read ({type(error).__name__})"]) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError([f"{path}: is not TOML: {error}"]) from None
-    return config_of(document, environ)
 
 
 def config_of(document: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
@@ -92,7 +116,10 @@ def config_of(document: Mapping[str, Any], environ: Mapping[str, str]) -> Config
 def _store(settings: Mapping[str, Any]) -> StoreSettings:
     keys = settings.get("keys")
     split = [key.strip() for key in keys.split(",")] if isinstance(keys, str) else keys
-    return configure(StoreSettings, {**settings, **({} if keys is None else {"keys": split})}, path="store")
+    store = configure(StoreSettings, {**settings, **({} if keys is None else {"keys": split})}, path="store")
+    if store.path is not None and store.url is not None:
+        raise ConfigurationError(["store: has a path and a url: leave one out"])
+    return store
 
 
 def _provider(name: str, settings: object) -> Provider:

@@ -52,6 +52,16 @@ class LogEntry:
     delivery_id: DeliveryId | None = None
 
 
+@attrs.frozen(kw_only=True)
+class Pruned:
+    """How many of each are gone."""
+
+    deliveries: int = 0
+    log: int = 0
+    intents: int = 0
+    parked: int = 0
+
+
 class Transaction(Protocol):
     """One all-or-nothing piece of work on the store. What it reads stays as read until it ends."""
 
@@ -92,7 +102,7 @@ class Transaction(Protocol):
         ...
 
     def due_intents(self, now: datetime, *, limit: int) -> Sequence[RefreshIntent]:
-        """Intents whose wake-up has come, the longest due first."""
+        """Intents whose wake-up has come, the longest due first; without those that another transaction is at."""
         ...
 
     def next_wake_at(self) -> datetime | None:
@@ -108,7 +118,7 @@ class Transaction(Protocol):
         ...
 
     def waiting_deliveries(self, *, limit: int) -> Sequence[StoredDelivery]:
-        """Deliveries not yet drained, oldest first."""
+        """Deliveries not yet drained, oldest first; without those that another transaction is draining."""
         ...
 
     def settle_delivery(self, delivery_id: DeliveryId, result: str) -> None:
@@ -141,10 +151,31 @@ class Transaction(Protocol):
 
 
 class Store(Protocol):
-    """Runs work in transactions, one after the other or truly isolated; safe to call from several threads."""
+    """Runs work in transactions, one after the other or truly isolated; safe to call from several threads.
+
+    What talks to a database raises `StoreUnavailableError` when it does not answer.
+    """
 
     def transact(self, work: Callable[[Transaction], _T]) -> _T:
-        """Run ``work``, commit durably if it returns, undo everything if it raises. Must not be nested."""
+        """Run ``work``, commit durably if it returns, undo everything if it raises. Must not be nested.
+
+        Where transactions run side by side, ``work`` is run again when another one came between, so it must
+        change nothing but through its `Transaction`.
+        """
+        ...
+
+    def add_deliveries(self, stored: Sequence[StoredDelivery]) -> Sequence[bool]:
+        """Put deliveries into the inbox by one durable commit, the fast way in; ``False`` for each that is known."""
+        ...
+
+    def prune(self, *, before: datetime, intents: bool = False) -> Pruned:
+        """Forget what has been over since before ``before``, a little at a time, while others go on.
+
+        That is: settled deliveries received before then, the log of intents that ended before then, notices
+        parked until before then; with ``intents`` also the intents that ended before then. Never forgotten:
+        links and their accounts, what is not over, waiting deliveries, deliveries of a notice that is parked.
+        A copy of a forgotten delivery counts as new, so keep deliveries longer than providers repeat them.
+        """
         ...
 
     def close(self) -> None:

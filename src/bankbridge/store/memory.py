@@ -9,7 +9,7 @@ from typing import TypeVar
 from bankbridge.machine.intent import RefreshIntent
 from bankbridge.machine.link import Link
 from bankbridge.machine.notices import Subject
-from bankbridge.store import LogEntry, Parked, StoredDelivery, Transaction
+from bankbridge.store import LogEntry, Parked, Pruned, StoredDelivery, Transaction
 from bankbridge.words.errors import StaleVersionError, UnknownLinkError
 from bankbridge.words.ids import AccountId, ConnectionName, DeliveryId, IntentId, LinkId
 
@@ -47,8 +47,48 @@ class MemoryStore:
             self._tables = tables
             return result
 
+    def add_deliveries(self, stored: Sequence[StoredDelivery]) -> Sequence[bool]:
+        """Put deliveries into the inbox."""
+        return self.transact(lambda tx: [tx.add_delivery(one) for one in stored])
+
+    def prune(self, *, before: datetime, intents: bool = False) -> Pruned:
+        """Forget what has been over since before ``before``."""
+        with self._lock:
+            tables = self._tables.copied()
+            pruned = _prune(tables, before, intents=intents)
+            self._tables = tables
+            return pruned
+
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+def _prune(tables: _Tables, before: datetime, *, intents: bool) -> Pruned:
+    over = {
+        name
+        for name, intent in tables.intents.items()
+        if intent.ended_at is not None and intent.ended_at < before
+    }
+    kept = tables.intents.keys() - over
+    log = [entry for entry in tables.log if entry.at >= before or entry.intent_id in kept]
+    forgotten = len(tables.log) - len(log)
+    tables.log = log
+    parked = [key for key, one in tables.parked.items() if one.until < before]
+    for key in parked:
+        del tables.parked[key]
+    parked_deliveries = {name for name, _ in tables.parked}
+    deliveries = [
+        name
+        for name in tables.results.keys() - parked_deliveries
+        if tables.deliveries[name].delivery.received_at < before
+    ]
+    for name in deliveries:
+        del tables.deliveries[name], tables.results[name]
+    for intent_id in over if intents else ():
+        del tables.intents[intent_id]
+    return Pruned(
+        deliveries=len(deliveries), log=forgotten, intents=len(over) if intents else 0, parked=len(parked)
+    )
 
 
 class _MemoryTransaction:

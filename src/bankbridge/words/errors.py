@@ -16,6 +16,7 @@
     │   ├── PayloadError            a payload without the shape it should have, with the path
     │   └── MovementsMissingError   a list that stayed shorter than the provider's own count
     ├── TransportError              the network's: no answer, so nobody knows what happened
+    ├── StoreUnavailableError       the database's: it does not answer, or not in time; try again later
     ├── ImpossibleEventError        ours: an event that the transition table does not have
     └── StaleVersionError           nobody's: somebody else was first; read again
 
@@ -39,6 +40,10 @@ class ProviderError(BankBridgeError):
 
 class TransportError(BankBridgeError):
     """No answer came, so nobody knows whether the request was carried out. Retry only what is safe."""
+
+
+class StoreUnavailableError(BankBridgeError):
+    """The database does not answer, or not in time. Nothing was changed, unless the text says that nobody knows."""
 
 
 class StaleVersionError(BankBridgeError):

@@ -1,6 +1,7 @@
 """Every statement of the store, built once: building one takes longer than SQLite needs to run it.
 
-What is given at each call has a name that begins with ``the_``; other names are columns.
+What is given at each call has a name that begins with ``the_``; other names are columns. ``FOR UPDATE SKIP LOCKED``
+gives several workers different rows; SQLite, where they take turns, has no such words and is sent none.
 """
 
 from typing import Final
@@ -19,10 +20,11 @@ from bankbridge.store.sql.tables import (
     PARKED,
     SUBJECT,
     WAKES,
+    Text,
 )
 
-_THE_ID: Final = bindparam("the_id", type_=sa.Text)
-_THE_CONNECTION: Final = bindparam("the_connection", type_=sa.Text)
+_THE_ID: Final = bindparam("the_id", type_=Text)
+_THE_CONNECTION: Final = bindparam("the_connection", type_=Text)
 _THE_LIMIT: Final = bindparam("the_limit", type_=sa.Integer)
 
 # --- links
@@ -54,13 +56,30 @@ INTENTS_OF_LINK: Final = _OF_LINK.order_by(INTENTS.c.created_at.desc(), INTENTS.
     _THE_LIMIT
 )
 OPEN_INTENT: Final = _OF_LINK.where(IS_OPEN)
-SAVE_INTENT: Final = sa.update(INTENTS).where(
+SAVE_ENDED_INTENT: Final = sa.update(INTENTS).where(
+    INTENTS.c.id == _THE_ID, INTENTS.c.version == bindparam("the_version")
+)
+_OTHER: Final = INTENTS.alias("other")
+# One that is over can open again only if no other one of its link is open. That is asked before the unique index
+# would say it, since a transaction of PostgreSQL does not survive an error.
+SAVE_OPEN_INTENT: Final = SAVE_ENDED_INTENT.where(
+    sa.or_(
+        IS_OPEN,
+        ~sa.exists().where(
+            _OTHER.c.link_id == INTENTS.c.link_id,
+            _OTHER.c.connection == INTENTS.c.connection,
+            _OTHER.c.open.is_(True),
+        ),
+    ),
+)
+HAS_VERSION: Final = sa.select(INTENTS.c.id).where(
     INTENTS.c.id == _THE_ID, INTENTS.c.version == bindparam("the_version")
 )
 DUE_INTENTS: Final = (
     _INTENTS.where(WAKES, INTENTS.c.wake_at <= bindparam("the_time"))
     .order_by(INTENTS.c.wake_at, INTENTS.c.position)
     .limit(_THE_LIMIT)
+    .with_for_update(skip_locked=True)
 )
 NEXT_WAKE_AT: Final = sa.select(sa.func.min(INTENTS.c.wake_at)).where(WAKES)
 
@@ -69,9 +88,14 @@ NEXT_WAKE_AT: Final = sa.select(sa.func.min(INTENTS.c.wake_at)).where(WAKES)
 _DELIVERIES: Final = sa.select(DELIVERIES.c.id, DELIVERIES.c.document)
 DELIVERY: Final = _DELIVERIES.where(DELIVERIES.c.id == _THE_ID)
 WAITING_DELIVERIES: Final = (
-    _DELIVERIES.where(IS_WAITING).order_by(DELIVERIES.c.received_at, DELIVERIES.c.position).limit(_THE_LIMIT)
+    _DELIVERIES.where(IS_WAITING)
+    .order_by(DELIVERIES.c.received_at, DELIVERIES.c.position)
+    .limit(_THE_LIMIT)
+    .with_for_update(skip_locked=True)
 )
-SETTLE_DELIVERY: Final = sa.update(DELIVERIES).where(DELIVERIES.c.id == _THE_ID)
+SETTLE_DELIVERY: Final = (
+    sa.update(DELIVERIES).where(DELIVERIES.c.id == _THE_ID).values(result=bindparam("the_result", type_=Text))
+)
 
 # --- parked notices
 

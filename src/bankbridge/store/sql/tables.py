@@ -1,41 +1,88 @@
-"""The tables and their indexes, and their making.
+"""The tables and their indexes, as the newest migration leaves them.
 
 Links, intents and deliveries are sealed documents (`bankbridge.store.sql.sealing`); what is asked for by (ids,
 times, whether an intent is open) lies beside them in columns. Times are whole microseconds since 1970 in UTC: they
-sort, compare and come back exactly, in every database.
+sort, compare and come back exactly, in every database. A test holds the tables against the migrations.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
-
-from bankbridge.words.errors import ConfigurationError
-
-SCHEMA_VERSION: Final = 1
+from sqlalchemy.types import TypeEngine
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
+# PostgreSQL takes no NUL in a text, and no database takes half a surrogate pair. JSON can say both, so a provider
+# can send them in an id or in its words; they are written as a backslash and four digits, and come back as sent.
+_ODD: Final = re.compile("[\\\\\x00\ud800-\udfff]")
+_WRITTEN: Final = re.compile(r"\\([0-9a-f]{4})")
 
-class _Moment(sa.types.TypeDecorator[datetime]):
+
+def moment_in(value: datetime) -> int:
+    """A time as it is stored."""
+    return (value - _EPOCH) // _MICROSECOND
+
+
+def text_in(value: str) -> str:
+    """A text as it is stored."""
+    return _ODD.sub(lambda found: f"\\{ord(found[0]):04x}", value)
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """A time, exact to the microsecond."""
+
     impl = sa.BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
+        """Python's value as the database's."""
         del dialect
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        return None if value is None else moment_in(value)
 
     def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ANN401 (as the base class)
+        """The database's value as Python's."""
         del dialect
         return None if value is None else _EPOCH + value * _MICROSECOND
 
 
-# --- the schema ------------------------------------------------------------------------------------------
-# The names have a prefix, so that the application can keep its own tables beside them. `position` is the order
-# of arrival. SQLite counts by itself only in a column of type INTEGER, which is 64 bits wide there.
+class Text(sa.types.TypeDecorator[str]):
+    """Any text that Python can hold, sorted by its characters and not by a language."""
 
-SCHEMA: Final = sa.MetaData()
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> TypeEngine[Any]:
+        """PostgreSQL's default order differs from server to server, and from one system library to the next."""
+        return sa.Text(collation="C" if dialect.name == "postgresql" else None)
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        """Python's value as the database's."""
+        del dialect
+        return None if value is None else text_in(value)
+
+    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> str | None:  # noqa: ANN401 (as the base class)
+        """The database's value as Python's."""
+        del dialect
+        if value is None or "\\" not in value:
+            return value
+        return _WRITTEN.sub(lambda found: chr(int(found[1], 16)), value)
+
+
+# --- the schema ------------------------------------------------------------------------------------------
+# All names have a prefix, so that the application can keep its own tables beside them, and follow a rule, so that a
+# migration can name what it changes. `position` is the order of arrival. SQLite counts by itself only in a column
+# of type INTEGER, which is 64 bits wide there.
+
+SCHEMA: Final = sa.MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    }
+)
 _Position: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -43,24 +90,20 @@ def _position() -> sa.Column[int]:
     return sa.Column("position", _Position, primary_key=True, autoincrement=True)
 
 
-SCHEMA_ROW: Final = sa.Table(
-    "bankbridge_schema", SCHEMA, sa.Column("version", sa.Integer, primary_key=True, autoincrement=False)
-)
-
 LINKS: Final = sa.Table(
     "bankbridge_links",
     SCHEMA,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("connection", sa.Text, primary_key=True),
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("connection", Text, primary_key=True),
     sa.Column("document", sa.LargeBinary, nullable=False),
 )
 
 ACCOUNTS: Final = sa.Table(
     "bankbridge_accounts",
     SCHEMA,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("connection", sa.Text, primary_key=True),
-    sa.Column("link_id", sa.Text, nullable=False),
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("connection", Text, primary_key=True),
+    sa.Column("link_id", Text, nullable=False),
     sa.ForeignKeyConstraint(["link_id", "connection"], [LINKS.c.id, LINKS.c.connection]),
 )
 
@@ -68,12 +111,13 @@ INTENTS: Final = sa.Table(
     "bankbridge_intents",
     SCHEMA,
     _position(),
-    sa.Column("id", sa.Text, nullable=False, unique=True),
-    sa.Column("connection", sa.Text, nullable=False),
-    sa.Column("link_id", sa.Text, nullable=False),
-    sa.Column("created_at", _Moment, nullable=False),
+    sa.Column("id", Text, nullable=False, unique=True),
+    sa.Column("connection", Text, nullable=False),
+    sa.Column("link_id", Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
     sa.Column("open", sa.Boolean, nullable=False),
-    sa.Column("wake_at", _Moment),
+    sa.Column("wake_at", Moment),
+    sa.Column("ended_at", Moment),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("document", sa.LargeBinary, nullable=False),
     sa.ForeignKeyConstraint(["link_id", "connection"], [LINKS.c.id, LINKS.c.connection]),
@@ -102,9 +146,9 @@ DELIVERIES: Final = sa.Table(
     "bankbridge_deliveries",
     SCHEMA,
     _position(),
-    sa.Column("id", sa.Text, nullable=False, unique=True),
-    sa.Column("received_at", _Moment, nullable=False),
-    sa.Column("result", sa.Text),
+    sa.Column("id", Text, nullable=False, unique=True),
+    sa.Column("received_at", Moment, nullable=False),
+    sa.Column("result", Text),
     sa.Column("document", sa.LargeBinary, nullable=False),
 )
 IS_WAITING: Final = DELIVERIES.c.result.is_(None)
@@ -119,14 +163,15 @@ PARKED: Final = sa.Table(
     "bankbridge_parked",
     SCHEMA,
     _position(),
-    sa.Column("delivery_id", sa.Text, nullable=False),
+    sa.Column("delivery_id", Text, nullable=False),
     sa.Column("notice", sa.Integer, nullable=False),
-    sa.Column("connection", sa.Text, nullable=False),
-    sa.Column("refresh_id", sa.Text),
-    sa.Column("link_id", sa.Text),
-    sa.Column("account_id", sa.Text),
-    sa.Column("until", _Moment, nullable=False, index=True),
+    sa.Column("connection", Text, nullable=False),
+    sa.Column("refresh_id", Text),
+    sa.Column("link_id", Text),
+    sa.Column("account_id", Text),
+    sa.Column("until", Moment, nullable=False),
     sa.UniqueConstraint("delivery_id", "notice"),
+    sa.Index("bankbridge_parked_until", "until"),
 )
 SUBJECT: Final = ("refresh_id", "link_id", "account_id")
 for _name in SUBJECT:
@@ -136,25 +181,13 @@ LOG: Final = sa.Table(
     "bankbridge_log",
     SCHEMA,
     _position(),
-    sa.Column("intent_id", sa.Text, nullable=False),
-    sa.Column("at", _Moment, nullable=False),
-    sa.Column("event", sa.Text, nullable=False),
+    sa.Column("intent_id", Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("event", Text, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("before", sa.Text, nullable=False),
-    sa.Column("after", sa.Text, nullable=False),
-    sa.Column("said", sa.Text),
-    sa.Column("delivery_id", sa.Text),
+    sa.Column("before", Text, nullable=False),
+    sa.Column("after", Text, nullable=False),
+    sa.Column("said", Text),
+    sa.Column("delivery_id", Text),
     sa.Index("bankbridge_log_by_intent", "intent_id", "position"),
 )
-
-
-def open_schema(connection: sa.Connection) -> None:
-    """Make what is missing. Raises `ConfigurationError` when a newer version has been here."""
-    SCHEMA_ROW.create(connection, checkfirst=True)
-    version = connection.scalar(sa.select(SCHEMA_ROW.c.version))
-    if version is None:
-        SCHEMA.create_all(connection)
-        connection.execute(sa.insert(SCHEMA_ROW).values(version=SCHEMA_VERSION))
-    elif version > SCHEMA_VERSION:
-        msg = f"store: the database has schema {version}, this bankbridge knows {SCHEMA_VERSION}: upgrade bankbridge"
-        raise ConfigurationError([msg])

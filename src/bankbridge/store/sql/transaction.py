@@ -1,11 +1,10 @@
 """One transaction: the store's words in SQL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from bankbridge.machine.intent import RefreshIntent
 from bankbridge.machine.link import Link
@@ -13,26 +12,39 @@ from bankbridge.machine.notices import Subject
 from bankbridge.machine.status import Status
 from bankbridge.store import LogEntry, Parked, StoredDelivery, Transaction
 from bankbridge.store.sql import statements as sql
-from bankbridge.store.sql.engines import insert_new, put
+from bankbridge.store.sql.databases import insert_new, put
 from bankbridge.store.sql.sealing import Sealer
 from bankbridge.store.sql.tables import ACCOUNTS, DELIVERIES, INTENTS, LINKS, PARKED, SUBJECT
-from bankbridge.webhooks import Delivery
 from bankbridge.words.errors import StaleVersionError, UnknownLinkError
 from bankbridge.words.ids import AccountId, ConnectionName, DeliveryId, IntentId, LinkId
 
 _T = TypeVar("_T")
 
 
-def transaction_on(connection: sa.Connection, sealer: Sealer) -> Transaction:
-    """What `bankbridge.store.Transaction` promises, on a connection in a transaction."""
-    return _SqlTransaction(connection, sealer)
+def run_on(connection: sa.Connection, sealer: Sealer, work: Callable[[Transaction], _T]) -> _T:
+    """Run ``work`` on a connection in a transaction, with what `bankbridge.store.Transaction` promises."""
+    transaction = _SqlTransaction(connection, sealer)
+    result = work(transaction)
+    transaction.write_down()
+    return result
 
 
 class _SqlTransaction:
+    """What is only written, and not read again by most work, is written at the end, all at once."""
+
     def __init__(self, connection: sa.Connection, sealer: Sealer) -> None:
         self._connection = connection
         self._backend = connection.dialect.name
         self._sealer = sealer
+        self._settled: list[dict[str, object]] = []
+        self._logged: list[dict[str, object]] = []
+
+    def write_down(self) -> None:
+        """Write what was put off: nothing of it may be missing at the commit, or when it is asked for."""
+        for statement, rows in ((sql.SETTLE_DELIVERY, self._settled), (sql.ADD_TO_LOG, self._logged)):
+            if rows:
+                self._connection.execute(statement, rows)
+                rows.clear()
 
     # --- links
 
@@ -84,14 +96,14 @@ class _SqlTransaction:
 
     def save_intent(self, intent: RefreshIntent, *, replaces: int) -> None:
         given = {"the_id": intent.id, "the_version": replaces}
-        try:
-            changed = self._connection.execute(sql.SAVE_INTENT, given | self._intent_row(intent))
-        except IntegrityError:
-            msg = f"intent {intent.id}: another one of link {intent.link_id} is open"
-            raise StaleVersionError(msg) from None
-        if not changed.rowcount:
+        save = sql.SAVE_ENDED_INTENT if intent.status.terminal else sql.SAVE_OPEN_INTENT
+        if self._connection.execute(save, given | self._intent_row(intent)).rowcount:
+            return
+        if self._connection.scalar(sql.HAS_VERSION, given) is None:
             msg = f"intent {intent.id}: version {replaces} is no longer the stored one"
-            raise StaleVersionError(msg)
+        else:
+            msg = f"intent {intent.id}: another one of link {intent.link_id} is open"
+        raise StaleVersionError(msg)
 
     def due_intents(self, now: datetime, *, limit: int) -> Sequence[RefreshIntent]:
         return self._intents(sql.DUE_INTENTS, the_time=now, the_limit=limit)
@@ -103,10 +115,11 @@ class _SqlTransaction:
     # --- deliveries
 
     def add_delivery(self, stored: StoredDelivery) -> bool:
+        self.write_down()
         row = {
             "id": stored.id,
             "received_at": stored.delivery.received_at,
-            "document": self._sealer.seal(stored.delivery),
+            "document": self._sealer.seal_delivery(stored.delivery),
         }
         return self._insert_new(DELIVERIES, row)
 
@@ -114,10 +127,11 @@ class _SqlTransaction:
         return _first(self._deliveries(sql.DELIVERY, the_id=delivery_id))
 
     def waiting_deliveries(self, *, limit: int) -> Sequence[StoredDelivery]:
+        self.write_down()
         return self._deliveries(sql.WAITING_DELIVERIES, the_limit=limit)
 
     def settle_delivery(self, delivery_id: DeliveryId, result: str) -> None:
-        self._connection.execute(sql.SETTLE_DELIVERY, {"the_id": delivery_id, "result": result})
+        self._settled.append({"the_id": delivery_id, "the_result": result})
 
     # --- parked notices
 
@@ -148,7 +162,7 @@ class _SqlTransaction:
     # --- the log
 
     def log(self, entry: LogEntry) -> None:
-        row = {
+        row: dict[str, object] = {
             "intent_id": entry.intent_id,
             "at": entry.at,
             "event": entry.event,
@@ -158,9 +172,10 @@ class _SqlTransaction:
             "said": entry.said,
             "delivery_id": entry.delivery_id,
         }
-        self._connection.execute(sql.ADD_TO_LOG, row)
+        self._logged.append(row)
 
     def log_of(self, intent_id: IntentId) -> Sequence[LogEntry]:
+        self.write_down()
         return [
             LogEntry(
                 intent_id=row.intent_id,
@@ -190,6 +205,7 @@ class _SqlTransaction:
             "link_id": intent.link_id,
             "open": not intent.status.terminal,
             "wake_at": None if intent.wake is None else intent.wake.at,
+            "ended_at": intent.ended_at,
             "version": intent.version,
             "document": self._sealer.seal(intent),
         }
@@ -209,9 +225,7 @@ class _SqlTransaction:
     def _deliveries(self, statement: sa.Executable, **given: object) -> list[StoredDelivery]:
         rows = self._connection.execute(statement, given)
         return [
-            StoredDelivery(
-                id=row.id, delivery=self._sealer.open(Delivery, row.document, f"delivery {row.id}")
-            )
+            StoredDelivery(id=row.id, delivery=self._sealer.open_delivery(row.document, f"delivery {row.id}"))
             for row in rows
         ]
 

@@ -1,0 +1,156 @@
+"""PostgreSQL, through psycopg: for more than one machine. Every transaction is serializable.
+
+Weaker isolation would need a lock chosen by hand for each thing that a transaction decides on (two links of one bank
+login, each with a login left of the same budget), and a new decision could forget its own. PostgreSQL finds out by
+itself when two transactions could not have run one after the other, and refuses one of them, which is then run
+again. https://www.postgresql.org/docs/current/transaction-iso.html#XACT-SERIALIZABLE
+"""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Final, cast
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+
+from bankbridge.store.sql.databases import PATIENCE, Row, Verdict, origin_of
+from bankbridge.words.errors import ConfigurationError
+
+# One statement is a transaction of its own. It decides nothing on what others write, so it need not be serializable.
+_ADD_DELIVERY: Final = (
+    "INSERT INTO bankbridge_deliveries (id, received_at, document) VALUES (%s, %s, %b) ON CONFLICT DO NOTHING"
+)
+_ADD_DELIVERIES: Final = (
+    "INSERT INTO bankbridge_deliveries (id, received_at, document)"
+    " SELECT * FROM unnest(%s::text[], %s::bigint[], %b::bytea[]) ON CONFLICT DO NOTHING RETURNING id"
+)
+
+# For our own sessions only. Every query of ours has an index that gives its rows in their order, and while a table's
+# statistics are young the planner may still prefer to read all of it, or to sort it for its first rows. What has to
+# be read or sorted whole still is. A commit that PostgreSQL has not written down is none. The times are `PATIENCE`.
+_SETTINGS: Final = """
+    SELECT set_config('statement_timeout', '30s', false),
+        set_config('lock_timeout', '30s', false),
+        set_config('idle_in_transaction_session_timeout', '30s', false),
+        set_config('enable_seqscan', 'off', false),
+        set_config('enable_sort', 'off', false),
+        CASE current_setting('synchronous_commit')
+            WHEN 'off' THEN set_config('synchronous_commit', 'on', false)
+        END
+"""
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_AGAIN: Final = frozenset({"40001", "40P01"})  # not serializable; deadlock
+_UNAVAILABLE: Final = ("08", "25006", "28", "3D", "53", "55P03", "57", "58", "F0", "XX")
+
+_UPGRADES: Final = 0x62616E6B  # the number of our advisory lock; any will do that no other program takes
+_APPLICATION: Final = "bankbridge"
+
+
+class Postgresql:
+    """A PostgreSQL database. Raises `ConfigurationError` for a URL with another driver."""
+
+    errors = (DBAPIError, psycopg.Error)
+
+    def __init__(self, url: sa.URL, *, pool_size: int) -> None:
+        driver = url.drivername.partition("+")[2]
+        if driver not in ("", "psycopg"):
+            raise ConfigurationError([f"store: the driver {driver} is not served; write postgresql://…"])
+        if "password" in url.query:
+            # Where SQLAlchemy knows that it must not be shown.
+            url = url.set(password=str(url.query["password"])).difference_update_query(["password"])
+        self._password = url.password
+        self.engine = sa.create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            isolation_level="SERIALIZABLE",
+            hide_parameters=True,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=PATIENCE.total_seconds(),
+            # What the URL says itself goes first.
+            connect_args={name: value for name, value in _CONNECTING.items() if name not in url.query},
+        )
+        # Not the URL, which can hold a password in more than one place.
+        self.name = f"PostgreSQL database {url.database!r} at {url.host or url.query.get('host')!r}"
+        # Before SQLAlchemy looks at the database itself, which an encoding that is not served confuses.
+        event.listen(self.engine, "connect", _set_up, insert=True)
+
+    def add_deliveries(self, rows: Sequence[Row]) -> list[bool]:
+        """One statement, however many there are."""
+        with self.engine.connect() as checked_out:
+            connection = cast("psycopg.Connection", checked_out.connection.driver_connection)
+            connection.autocommit = True
+            try:
+                if len(rows) == 1:
+                    return [connection.execute(_ADD_DELIVERY, rows[0], prepare=True).rowcount > 0]
+                columns = [list(column) for column in zip(*rows, strict=True)]
+                added = {name for (name,) in connection.execute(_ADD_DELIVERIES, columns, prepare=True)}
+                return _each_once(added, columns[0])
+            finally:
+                if not connection.closed:
+                    connection.autocommit = False
+
+    @contextmanager
+    def upgrading(self) -> Generator[sa.Connection]:
+        """Under a lock that only upgrades take; without its limit on time, since filling in a column may take long."""
+        # What whoever was here before has changed must be seen, so the snapshot must not be older than the lock.
+        committed = self.engine.execution_options(isolation_level="READ COMMITTED")
+        with committed.begin() as connection:
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADES)))
+            yield connection
+
+    def judge(self, error: Exception) -> Verdict:
+        """By the SQLSTATE; an error of the connection has none."""
+        original = origin_of(error)
+        state = getattr(original, "sqlstate", None)
+        if state in _AGAIN or _lost(error):
+            return Verdict.AGAIN
+        if state is None:
+            return Verdict.UNAVAILABLE if isinstance(original, psycopg.OperationalError) else Verdict.OURS
+        return Verdict.UNAVAILABLE if state.startswith(_UNAVAILABLE) else Verdict.OURS
+
+    def words(self, error: Exception) -> str:
+        """The first line; what follows may quote a row."""
+        original = origin_of(error)
+        first = next(iter(str(original).splitlines()), type(original).__name__)
+        return first.replace(self._password, "***") if self._password else first
+
+
+def _lost(error: Exception) -> bool:
+    """Whether a connection that once stood is gone. The driver's own errors come from one that did."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated
+    return isinstance(error, psycopg.OperationalError) and (error.sqlstate or "57P")[:3] == "57P"
+
+
+def _each_once(added: set[str], names: list[str]) -> list[bool]:
+    """For each name whether it was added; of two copies the first was."""
+    new: list[bool] = []
+    for name in names:
+        new.append(name in added)
+        added.discard(name)
+    return new
+
+
+_CONNECTING: Final = {
+    "application_name": _APPLICATION,
+    "connect_timeout": 10,
+    # A server that vanished without a word is noticed while we wait for it, not after the system's two hours.
+    "tcp_user_timeout": 30_000,
+}
+
+
+def _set_up(connection: DBAPIConnection, record: object) -> None:
+    del record
+    driver = cast("psycopg.Connection", connection)
+    encoding = driver.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        driver.close()
+        msg = f"store: the database's encoding is {encoding}; make one with ENCODING 'UTF8'"
+        raise ConfigurationError([msg])
+    driver.execute(_SETTINGS)
+    driver.commit()

@@ -1,0 +1,93 @@
+"""The schema of a database: which revision it has, and the way to the one that this version needs."""
+
+from typing import Final
+
+import attrs
+import sqlalchemy as sa
+
+from bankbridge.store.sql.databases import Database
+from bankbridge.store.sql.tables import SCHEMA
+from bankbridge.words.errors import ConfigurationError
+
+REVISION: Final = "0002"
+"""The newest migration's, which this version reads and writes."""
+
+VERSION_TABLE: Final = "bankbridge_revision"
+
+_VERSIONS: Final = sa.Table(VERSION_TABLE, sa.MetaData(), sa.Column("version_num", sa.Text))
+
+
+@attrs.frozen(kw_only=True)
+class Migrated:
+    """The revisions before (``None``: a new database) and after."""
+
+    before: str | None
+    after: str
+
+
+def open_schema(database: Database, *, upgrade: bool) -> None:
+    """See that the database has the schema that is needed; where it has not, ``upgrade`` it or say so.
+
+    Raises `ConfigurationError`.
+    """
+    with database.engine.connect() as connection:
+        found = _revision_of(connection)
+    if found == REVISION:
+        return
+    if upgrade:
+        migrate(database)
+        return
+    _refuse_newer(found)
+    has = "no tables of ours yet" if found is None else f"schema {found}, this bankbridge needs {REVISION}"
+    raise ConfigurationError([f"store: the database has {has}: run `bankbridge store upgrade`"])
+
+
+def migrate(database: Database) -> Migrated:
+    """Bring the schema to what this version needs, all or nothing; whoever comes second finds it done.
+
+    Raises `ConfigurationError` for a database that a newer version has written, and for one with tables of our
+    names that are not ours.
+    """
+    with database.upgrading() as connection:
+        found = _revision_of(connection)
+        if found == REVISION:
+            return Migrated(before=found, after=REVISION)
+        if found is None:
+            _refuse_foreign(connection)
+        _refuse_newer(found)
+        upgrade_to(connection, REVISION)
+    return Migrated(before=found, after=REVISION)
+
+
+def upgrade_to(connection: sa.Connection, revision: str) -> None:
+    """Run the migrations up to ``revision`` in the transaction that the connection is in."""
+    from alembic import command  # noqa: PLC0415 (Alembic takes longer to import than most stores to open)
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", "bankbridge.store.sql:migrations")
+    config.set_main_option("path_separator", "os")
+    command.upgrade(config, revision)
+
+
+def _revision_of(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found: str | None = connection.scalar(sa.select(_VERSIONS.c.version_num))
+    return found
+
+
+def _refuse_newer(found: str | None) -> None:
+    if found is not None and found > REVISION:
+        msg = f"store: the database has schema {found}, this bankbridge knows {REVISION}: upgrade bankbridge"
+        raise ConfigurationError([msg])
+
+
+def _refuse_foreign(connection: sa.Connection) -> None:
+    foreign = sorted(SCHEMA.tables.keys() & set(sa.inspect(connection).get_table_names()))
+    if foreign:
+        msg = (
+            f"store: the database has a table {foreign[0]} that is not ours, since it has no {VERSION_TABLE}: "
+            "use another database or another schema"
+        )
+        raise ConfigurationError([msg])
