@@ -258,8 +258,20 @@ def test_at_the_deadline_it_is_read_once_more_and_ends_by_evidence():
     intent = tell(wish(), started(A, B), reported(A), policy=EVERY)
     due = wake(intent, minute=20, policy=EVERY)
     assert due.effects == READ
-    ended = tell(due.intent, ReadFinished(failure=AGAIN), policy=EVERY, minute=20)
+    ended = tell(due.intent, ReadFinished(), policy=EVERY, minute=20)
     assert (ended.status, ended.failure) == (Status.PARTIAL, NO_ANSWER)
+
+
+def test_a_provider_that_cannot_be_read_at_the_deadline_is_given_longer():
+    unread = ReadFinished(failure=AGAIN)
+    intent = tell(wish(), started(A, B), reported(A), unread, policy=EVERY, minute=20)
+    assert intent.status is Status.IN_PROGRESS
+    assert intent.wake is not None
+    assert at(20) < intent.wake.at <= at(20) + EVERY.timing.longest_poll
+    assert tell(intent, RefreshSucceeded(), policy=EVERY, minute=50).status is Status.SUCCEEDED
+    assert tell(intent, ReadFinished(), policy=EVERY, minute=50).status is Status.PARTIAL
+    assert tell(intent, unread, policy=EVERY, minute=79.9).status is Status.IN_PROGRESS
+    assert tell(intent, unread, policy=EVERY, minute=80).status is Status.PARTIAL
 
 
 @pytest.mark.parametrize(
