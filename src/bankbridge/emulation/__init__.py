@@ -22,7 +22,14 @@ from bankbridge.emulation.sending import Delivery, Endpoint, RetrySchedule, Send
 from bankbridge.emulation.server import LostResponse, PortInUseError, Server, ServerError
 from bankbridge.emulation.signing import Sign, sign_hmac_v1
 from bankbridge.emulation.switches import Switch, read_switches, switch_table
-from bankbridge.emulation.words import PERSON_ACTS, WEBHOOK_MODES, Script, UnknownWordError, check_word
+from bankbridge.emulation.words import (
+    PERSON_ACTS,
+    WEBHOOK_MODES,
+    Script,
+    UnknownWordError,
+    attempts_of,
+    check_word,
+)
 
 __all__ = [
     "FAULTS",
@@ -61,6 +68,7 @@ __all__ = [
     "WebhookSender",
     "WidgetError",
     "WidgetSession",
+    "attempts_of",
     "check_word",
     "control",
     "control_routes",

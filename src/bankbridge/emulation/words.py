@@ -54,3 +54,17 @@ def check_word(kind: str, word: str, known: Iterable[str]) -> None:
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.0)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise UnknownWordError(f"unknown {kind} {word!r}: {hint}known are {', '.join(known)}")
+
+
+def attempts_of(username: str, known: Iterable[str]) -> tuple[str, ...]:
+    """The script words that a user name is made of, separated by commas; for any other name all goes well.
+
+    Raises `UnknownWordError` when only some of them are words: then one is misspelt.
+    """
+    known = tuple(known)
+    words = tuple(word.strip() for word in username.split(","))
+    if not set(words) & set(known):
+        return ("succeeds",)
+    for word in words:
+        check_word("script word", word, known)
+    return words
