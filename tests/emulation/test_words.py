@@ -38,3 +38,11 @@ def test_a_user_name_may_be_made_of_script_words(username, attempts):
 def test_a_misspelt_word_in_a_user_name_is_no_success():
     with pytest.raises(UnknownWordError, match="'sucks': did you mean 'succeeds'"):
         attempts_of("mfa, sucks", ("succeeds", "mfa"))
+
+
+def test_of_very_many_words_only_the_nearest_are_told():
+    many = [f"switch_{number}" for number in range(70)]
+    with pytest.raises(UnknownWordError) as caught:
+        check_word("switch", "swich_7", many)
+    assert "did you mean 'switch_7'? the nearest are switch_7, " in str(caught.value)
+    assert str(caught.value).count("switch_") == 6
