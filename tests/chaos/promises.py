@@ -1,25 +1,25 @@
 """What must hold after a run, whatever went wrong in it. Counted from the truth, never from our own counters."""
 
 import itertools
-from bisect import bisect_left
+import sqlite3
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
-import sqlalchemy as sa
 
-from bankbridge import Reason
+from bankbridge import Reason, Status
 from bankbridge.machine.attempt import Attempt
 from bankbridge.machine.intent import RefreshIntent
 from bankbridge.machine.outcome import Outcome
 from bankbridge.machine.policy import Timing
 from bankbridge.shells.linking import Story
-from bankbridge.store.sql.tables import DELIVERIES, PARKED
-from bankbridge.words.ids import DeliveryId
 from tests.chaos.play import Living, Play
-from tests.chaos.scene import Request
+from tests.chaos.scene import Request, Scene
 from tests.chaos.truths import Case, Truth, differences, keys_of, when
 from tests.stages import PROVIDERS
 
@@ -62,9 +62,9 @@ class Found:
     stories: Mapping[str, Story]
 
     @property
-    def parked(self) -> list[tuple[DeliveryId, str | None]]:
+    def parked(self) -> list[tuple[str, str | None]]:
         """Every notice that fits nothing yet: its delivery, and the refresh it names."""
-        return parked_in(self.play.scene.store)
+        return parked_in(self.play.scene)
 
     def link(self, living: Living) -> Truth:
         """What happened at the provider to a link."""
@@ -149,8 +149,9 @@ def _of_attempts(found: Found, living: Living, intent: RefreshIntent) -> Iterato
         if len(ids) > 1:
             yield f"{intent.id}, attempt {attempt.number}: {len(ids)} refreshes"
         unknown = ids - {attempt.refresh_id}
-        # Who cancels before an answer comes does not learn of the refresh.
-        if unknown and intent.id not in living.canceled:
+        # Who cancels before an answer comes does not learn of the refresh, nor who never gets one.
+        is_lost = intent.status is Status.LOST and attempt.unanswered > 0
+        if unknown and intent.id not in living.canceled and not is_lost:
             yield f"{intent.id}, attempt {attempt.number} made {', '.join(unknown)} and knows {attempt.refresh_id}"
 
 
@@ -236,8 +237,7 @@ def _history(found: Found, living: Living) -> Iterator[tuple[datetime, str]]:
 def _polls(provider: str, seen: list[Request]) -> Iterator[str]:
     polls: defaultdict[str, list[datetime]] = defaultdict(list)
     for request in seen:
-        head, _, refresh_id = request.path.rstrip("/").rpartition("/")
-        if request.method == "GET" and head.endswith("/refresh_intents"):
+        if (refresh_id := looked_at(request)) is not None:
             polls[refresh_id].append(request.at)
     for refresh_id, times in polls.items():
         for sooner, later in itertools.pairwise(times):
@@ -246,15 +246,24 @@ def _polls(provider: str, seen: list[Request]) -> Iterator[str]:
 
 
 def worst_minute(seen: list[Request]) -> int:
-    """The most requests that came in any minute."""
+    """The most requests that any look at a refresh found in the minute before it, itself included.
+
+    What an application asks for at once is its own doing; what the bridge does by itself is ours.
+    """
     times = [request.at for request in seen]
-    first_in = (bisect_left(times, at - RAIL_PERIOD + timedelta(microseconds=1)) for at in times)
-    return max((index + 1 - first for index, first in enumerate(first_in)), default=0)
+    looks = (index for index, request in enumerate(seen) if looked_at(request) is not None)
+    return max((index + 1 - bisect_right(times, times[index] - RAIL_PERIOD) for index in looks), default=0)
+
+
+def looked_at(request: Request) -> str | None:
+    """The refresh that a request looks at."""
+    head, _, refresh_id = request.path.rstrip("/").rpartition("/")
+    return refresh_id if request.method == "GET" and head.endswith("/refresh_intents") else None
 
 
 def _rate(seen: list[Request]) -> Iterator[str]:
     if (worst := worst_minute(seen)) > RAIL_REQUESTS:
-        yield f"{worst} requests in a minute"
+        yield f"a look was the request number {worst} in a minute"
 
 
 # --- deliveries ------------------------------------------------------------------------------------------------------
@@ -262,7 +271,7 @@ def _rate(seen: list[Request]) -> Iterator[str]:
 
 def _deliveries(found: Found) -> Iterator[str]:
     scene = found.play.scene
-    results = results_in(scene.store)
+    results = results_in(scene)
     for connection, event_id in sorted(set(scene.receiver.taken)):
         name = f"{connection}/{event_id}"
         if name not in results:
@@ -286,23 +295,24 @@ def _deliveries(found: Found) -> Iterator[str]:
                 yield f"{provider}/{delivery['id']} was not answered: {statuses}"
 
 
-def results_in(store: Any) -> dict[str, str | None]:
+def results_in(scene: Scene) -> dict[str, str | None]:
     """What became of every stored delivery; None where nothing has."""
-    if hasattr(store, "_tables"):
-        tables = store._tables
+    if scene.store_file is None:
+        tables = scene.store._tables
         return {str(name): tables.results.get(name) for name in tables.deliveries}
-    with store._engine.begin() as connection:
-        rows = connection.execute(sa.select(DELIVERIES.c.id, DELIVERIES.c.result))
-        return {row.id: row.result for row in rows}
+    return dict(_rows(scene.store_file, "SELECT id, result FROM bankbridge_deliveries"))
 
 
-def parked_in(store: Any) -> list[tuple[DeliveryId, str | None]]:
+def parked_in(scene: Scene) -> list[tuple[str, str | None]]:
     """Every parked notice: its delivery, and the refresh it names."""
-    if hasattr(store, "_tables"):
-        return [(one.delivery_id, one.about.refresh_id) for one in store._tables.parked.values()]
-    with store._engine.begin() as connection:
-        rows = connection.execute(sa.select(PARKED.c.delivery_id, PARKED.c.refresh_id))
-        return [(row.delivery_id, row.refresh_id) for row in rows]
+    if scene.store_file is None:
+        return [(one.delivery_id, one.about.refresh_id) for one in scene.store._tables.parked.values()]
+    return _rows(scene.store_file, "SELECT delivery_id, refresh_id FROM bankbridge_parked")
+
+
+def _rows(file: Path, query: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute(query).fetchall()
 
 
 def reason_of(outcome: Outcome) -> Reason | None:

@@ -15,7 +15,7 @@ from bankbridge.emulation import FAULTS
 from tests.chaos.listening import listening
 from tests.chaos.plan import Plan
 from tests.chaos.play import EndlessError, Play
-from tests.chaos.promises import Broken, Found, broken_promises, reason_of, worst_minute
+from tests.chaos.promises import Broken, Found, broken_promises, looked_at, reason_of, worst_minute
 from tests.chaos.reading import rows_that_differ, secrets_seen
 from tests.chaos.scene import Scene, scene_of
 
@@ -152,12 +152,7 @@ def _faults(found: Found, scene: Scene) -> Mapping[str, int]:
 
 def _counts(found: Found) -> Mapping[str, int]:
     scene = found.play.scene
-    polls = [
-        one
-        for door in scene.doors.values()
-        for one in door.seen
-        if "/refresh_intents/" in one.path and one.method == "GET"
-    ]
+    polls = [one for door in scene.doors.values() for one in door.seen if looked_at(one) is not None]
     return {
         "intents": sum(len(living.intents) for living in found.play.lives),
         "refreshes": sum(

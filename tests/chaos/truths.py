@@ -164,9 +164,15 @@ def _link_is_gone(case: Case, theirs: Truth | None) -> bool:
 
 
 def _by_itself(case: Case, attempt: Attempt, until: datetime) -> set[Said]:
-    """How refreshes of the provider's own ended meanwhile: their events look like the attempt's own."""
+    """How refreshes of the provider's own ended meanwhile: their events look like the attempt's own.
+
+    Where an event of them was lost, what is fresh is not all that was waited for.
+    """
     words = {word for at, word in case.backgrounds if attempt.since <= at <= until}
-    return {BACKGROUND_ENDS[word] for word in words}
+    ends = {BACKGROUND_ENDS[word] for word in words}
+    if "succeeds" in words:
+        ends |= {(Status.PARTIAL, reason or _R.NO_ANSWER) for _, reason in ends}
+    return ends
 
 
 def _some_were_fresh(case: Case, theirs: Truth | None) -> bool:
