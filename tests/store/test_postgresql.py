@@ -3,6 +3,7 @@
 import re
 import sys
 import threading
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -304,7 +305,7 @@ def add_and_raise(tx):
 
 
 def test_a_database_in_another_encoding_is_refused(postgresql_server, key):
-    name = "bankbridge_ascii"
+    name = f"bankbridge_{uuid.uuid4().hex}"
     with psycopg.connect(postgresql_server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
         url = sa.make_url(postgresql_server).set(database=name).render_as_string(hide_password=False)
