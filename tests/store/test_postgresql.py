@@ -86,6 +86,47 @@ def test_two_that_decide_on_what_the_other_one_writes_do_not_both_get_through(po
     assert postgresql.transact(lambda tx: tx.links()) == [one, count_up(two)]
 
 
+def test_a_notice_is_not_parked_while_somebody_adds_its_link(postgresql, other):
+    """Each looks for what the other one is about to write, and finds nothing."""
+    parked = v.parked("d_1", link_id="link_1", account_id="acc_1")
+    bound, runs = [], []
+
+    def add_link(tx):
+        tx.save_link(v.link("link_1", v.RAIL, "acc_1"))
+        bound.extend(tx.parked_for(v.about(link_id="link_1"), v.RAIL))
+
+    def bring(look):
+        def work(tx):
+            runs.append(look(tx))
+            if runs == [None]:
+                other.transact(add_link)
+            if runs[-1] is None:
+                tx.park(parked)
+
+        return work
+
+    for look in (lambda tx: tx.link("link_1"), lambda tx: tx.link_of_account("acc_1")):
+        runs.clear()
+        postgresql.transact(bring(look))
+        assert [link is None for link in runs] == [True, False]
+        assert bound == postgresql.transact(lambda tx: tx.parked_for(parked.about, v.RAIL)) == []
+        with postgresql._database.engine.begin() as connection:
+            connection.exec_driver_sql("TRUNCATE bankbridge_links, bankbridge_accounts, bankbridge_intents")
+
+
+def test_who_only_looks_is_in_nobodys_way(postgresql, other):
+    home = v.with_link(postgresql, v.link())
+    runs = []
+
+    def look(tx):
+        runs.append(tx.link("link_1"))
+        v.with_link(other, count_up(home))
+        return tx.link("link_1")
+
+    assert postgresql.transact(look) == home
+    assert len(runs) == 1
+
+
 def test_two_that_open_an_intent_at_once_open_one(postgresql, other):
     home = v.with_link(postgresql, v.link())
 
@@ -161,14 +202,15 @@ def test_a_connection_that_dies_under_way_leaves_nothing_and_the_work_is_run_aga
 
 
 def test_a_connection_that_dies_at_the_commit_is_not_hushed_up(postgresql, shared_postgresql):
-    def work(tx):
-        tx.save_link(v.link())
-        kill(shared_postgresql, tx._connection.connection.driver_connection.info.backend_pid)
+    def die(connection):
+        kill(shared_postgresql, connection.connection.driver_connection.info.backend_pid)
 
+    sa.event.listen(postgresql._database.engine, "commit", die)
     with pytest.raises(
         StoreUnavailableError, match="lost at the commit: whether it went through is not known"
     ):
-        postgresql.transact(work)
+        v.with_link(postgresql, v.link())
+    sa.event.remove(postgresql._database.engine, "commit", die)
     assert postgresql.transact(lambda tx: tx.links()) == []
 
 
@@ -241,7 +283,7 @@ def shown(store: Any, setting: str) -> str:
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
-        ("transaction_isolation", "serializable"),
+        ("transaction_isolation", "repeatable read"),
         ("statement_timeout", "30s"),
         ("lock_timeout", "30s"),
         ("idle_in_transaction_session_timeout", "30s"),
