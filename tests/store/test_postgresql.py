@@ -86,32 +86,86 @@ def test_two_that_decide_on_what_the_other_one_writes_do_not_both_get_through(po
     assert postgresql.transact(lambda tx: tx.links()) == [one, count_up(two)]
 
 
-def test_a_notice_is_not_parked_while_somebody_adds_its_link(postgresql, other):
+HOME = v.link("link_1", v.RAIL, "acc_1")
+ABOUT = {"refresh": {"refresh_id": "ri_1"}, "link": {"link_id": "link_9"}, "account": {"account_id": "acc_9"}}
+CHANGES = {
+    "a link": (lambda tx: tx.link("link_1"), lambda tx: tx.save_link(count_up(HOME))),
+    "no link": (lambda tx: tx.link("link_2", v.RAIL), lambda tx: tx.save_link(v.link("link_2"))),
+    "no account": (
+        lambda tx: tx.link_of_account("acc_2"),
+        lambda tx: tx.save_link(v.link("link_2", v.RAIL, "acc_2")),
+    ),
+    "an account that moves": (
+        lambda tx: tx.link_of_account("acc_1", v.RAIL),
+        lambda tx: tx.save_link(v.link("link_2", v.RAIL, "acc_1")),
+    ),
+    "the link of an account": (
+        lambda tx: tx.link_of_account("acc_1"),
+        lambda tx: tx.save_link(count_up(HOME)),
+    ),
+    "no intent": (
+        lambda tx: tx.intent("intent_2"),
+        lambda tx: tx.add_intent(v.ended(v.intent("intent_2", HOME))),
+    ),
+    "an intent": (
+        lambda tx: tx.intent("intent_1"),
+        lambda tx: tx.save_intent(v.ended(v.intent("intent_1", HOME)), replaces=0),
+    ),
+    "the intents of a link": (
+        lambda tx: tx.intents(HOME, limit=9),
+        lambda tx: tx.add_intent(v.ended(v.intent("intent_2", HOME))),
+    ),
+    "the open intent": (
+        lambda tx: tx.open_intent(HOME),
+        lambda tx: tx.save_intent(v.ended(v.intent("intent_1", HOME)), replaces=0),
+    ),
+} | {
+    f"what is parked for a {name}": (
+        lambda tx, ids=ids: tx.parked_for(v.about(**ids), v.RAIL),
+        lambda tx, ids=ids: tx.park(v.parked("d_1", **ids)),
+    )
+    for name, ids in ABOUT.items()
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_who_writes_has_looked_at_nothing_that_changed_meanwhile(postgresql, other, what):
+    look, change = CHANGES[what]
+    v.with_link(postgresql, HOME)
+    postgresql.transact(lambda tx: tx.add_intent(v.intent("intent_1", HOME)))
+    seen = []
+
+    def look_and_write(tx):
+        seen.append(look(tx))
+        if len(seen) == 1:
+            other.transact(change)
+            assert look(tx) == seen[0]
+        tx.log(v.entry("WokeUp", said=str(len(seen))))
+
+    postgresql.transact(look_and_write)
+    assert len(seen) == 2
+    assert seen[0] != seen[1]
+    assert [line.said for line in other.transact(lambda tx: tx.log_of("intent_1"))] == ["2"]
+
+
+@pytest.mark.parametrize("ids", ABOUT.values(), ids=ABOUT)
+def test_a_notice_is_not_parked_while_somebody_adds_what_it_waits_for(postgresql, other, ids):
     """Each looks for what the other one is about to write, and finds nothing."""
-    parked = v.parked("d_1", link_id="link_1", account_id="acc_1")
-    bound, runs = [], []
+    about, runs = v.about(**ids), []
 
-    def add_link(tx):
-        tx.save_link(v.link("link_1", v.RAIL, "acc_1"))
-        bound.extend(tx.parked_for(v.about(link_id="link_1"), v.RAIL))
+    def add(tx):
+        tx.save_link(v.link("link_9", v.RAIL, "acc_9"))
+        return tx.parked_for(about, v.RAIL)
 
-    def bring(look):
-        def work(tx):
-            runs.append(look(tx))
-            if runs == [None]:
-                other.transact(add_link)
-            if runs[-1] is None:
-                tx.park(parked)
+    def bring(tx):
+        runs.append(tx.link("link_9"))
+        if len(runs) == 1:
+            assert other.transact(add) == []
+            tx.park(v.parked("d_1", **ids))
 
-        return work
-
-    for look in (lambda tx: tx.link("link_1"), lambda tx: tx.link_of_account("acc_1")):
-        runs.clear()
-        postgresql.transact(bring(look))
-        assert [link is None for link in runs] == [True, False]
-        assert bound == postgresql.transact(lambda tx: tx.parked_for(parked.about, v.RAIL)) == []
-        with postgresql._database.engine.begin() as connection:
-            connection.exec_driver_sql("TRUNCATE bankbridge_links, bankbridge_accounts, bankbridge_intents")
+    postgresql.transact(bring)
+    assert [link is None for link in runs] == [True, False]
+    assert other.transact(lambda tx: tx.parked_for(about, v.RAIL)) == []
 
 
 def test_who_only_looks_is_in_nobodys_way(postgresql, other):
