@@ -8,7 +8,10 @@ import pytest
 
 
 def missing(what: str, way_out: str) -> NoReturn:
-    """Say that ``what`` is not here, and how to get it. `.ci/run` sets BANKBRIDGE_SKIPS=never: nothing is skipped there."""
+    """Say that ``what`` is not here, and how to get it.
+
+    `.ci/run` sets BANKBRIDGE_SKIPS=never, and nothing is skipped there.
+    """
     text = f"{what} is not on this machine: {way_out}"
     if os.environ.get("BANKBRIDGE_SKIPS") == "never":
         pytest.fail(text)

@@ -55,6 +55,7 @@ _OTHERS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "first_poll": ("first read after (with the default policy)", duration),
     "longest_poll": ("longest wait between reads (with the default policy)", duration),
     "poll_floor": ("read at most every", duration),
+    "pace": ("looks at refreshes wait beyond", lambda value: "none known" if value is None else str(value)),
     "event_types": ("event types to subscribe to", lambda value: str(len(value))),
 }
 

@@ -46,6 +46,7 @@ def _converter() -> Converter:
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook_func(lambda kind: isinstance(kind, enum.EnumMeta), _member)
     converter.register_structure_hook_factory(_is_tuple, _items)
+    converter.register_structure_hook_factory(_is_mapping, _entries)
     converter.register_structure_hook_factory(attrs.has, _fields)
     return converter
 
@@ -125,6 +126,22 @@ def _items(kind: type, converter: Converter) -> Callable[[object, type], tuple[o
             msg = "must be a list"
             raise TypeError(msg)
         return tuple(converter.structure(value, list[item]))  # type: ignore[valid-type]
+
+    return structure
+
+
+def _is_mapping(kind: object) -> bool:
+    return get_origin(kind) is Mapping
+
+
+def _entries(kind: type, converter: Converter) -> Callable[[object, type], object]:
+    key, item = get_args(kind)
+
+    def structure(value: object, _: type) -> object:
+        if not isinstance(value, Mapping):
+            msg = "must be an object"
+            raise TypeError(msg)
+        return converter.structure(value, dict[key, item])  # type: ignore[valid-type]
 
     return structure
 

@@ -38,15 +38,26 @@ class Correlation(enum.Enum):
 
 
 @attrs.frozen(kw_only=True)
+class Pace:
+    """How many requests a provider takes: at most ``most`` in any stretch of time as long as ``per``."""
+
+    most: int
+    per: timedelta
+
+    def __str__(self) -> str:
+        return f"{self.most} requests in {self.per.total_seconds():g} s"
+
+
+@attrs.frozen(kw_only=True)
 class Capabilities:
     """What a provider can do. What is declared must work; what is not is never called.
 
     ``cooldowns``: its wait after a success, by scope. ``first_poll``, ``longest_poll``: when reading a refresh
-    makes sense; never more often than ``poll_floor``, whatever asks for it.
-    ``replays_errors``: it stores a create's answer, errors too, and replays it for the same idempotency key.
-    ``finds_running``: ``create_refresh(look_first=True)`` can see a refresh that runs already. ``date_windows``:
-    movements can be asked for by date. ``event_types``: what to subscribe to, which is what the plugin
-    translates.
+    makes sense; never more often than ``poll_floor``, whatever asks for it. ``replays_errors``: it stores a
+    create's answer, errors too, and replays it for the same idempotency key. ``finds_running``:
+    ``create_refresh(look_first=True)`` can see a refresh that runs already. ``date_windows``: movements can be
+    asked for by date. ``pace``: how many requests it takes in all, where it says so; looks at refreshes wait
+    while that is used up. ``event_types``: what to subscribe to, which is what the plugin translates.
     """
 
     granularity: Granularity
@@ -65,6 +76,7 @@ class Capabilities:
     longest_poll: timedelta
     poll_floor: timedelta
     date_windows: bool
+    pace: Pace | None = None
     event_types: frozenset[str]
 
 

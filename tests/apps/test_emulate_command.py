@@ -179,6 +179,7 @@ def test_an_address_that_is_not_of_this_machine():
         (["rail:x"], "the port of rail is 'x': give a number, 0 for any free one"),
         (["rail:"], "the port of rail is '': give a number"),
         (["rail:70000"], "port: must be from 1 to 65535"),
+        (["rail:9001", "rail:9002"], "rail is named twice: name it once"),
         (["--switch", "cancle=gone"], "switch cancle=gone: unknown switch 'cancle': did you mean 'cancel'?"),
         (
             ["--switch", "cancel=gon"],
@@ -199,6 +200,8 @@ def test_an_address_that_is_not_of_this_machine():
         (["--fault", "rael.drop=1"], "fault rael.drop=1: unknown provider 'rael': did you mean 'rail'?"),
         (["--speed", "-1"], "speed: must be 0 or more"),
         (["--speed", "nan"], "speed: must be a number"),
+        (["--speed", "1e300"], "speed: must be at most 1000000"),
+        (["--start", "9999-12-31T23:59:59Z"], "start: must be from 1970 to 2199"),
         (["--start", "yesterday"], "start: must be an ISO 8601 time with its offset from UTC"),
         (["--scenario", "none.toml"], "none.toml: cannot be read (FileNotFoundError)"),
         (["rail:8102", "fintoc"], "fintoc.port: 8102 is the port of rail"),

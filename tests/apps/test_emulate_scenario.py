@@ -137,11 +137,16 @@ def problems_of(document):
     [
         ({"seed": "7"}, "seed: must be a whole number"),
         ({"speed": -1}, "speed: must be 0 or more"),
+        ({"speed": 1e300}, "speed: must be at most 1000000"),
+        ({"start": "1969-12-31T23:59:59Z"}, "start: must be from 1970 to 2199"),
         ({"start": "2026-06-03T15:00:00"}, "start: must be an ISO 8601 time with its offset from UTC"),
         ({"rial": {}}, "unknown key 'rial': did you mean 'rail'?"),
         ({"providers": {}}, "unknown key 'providers'"),
         ({"rail": 4}, "rail: must be a table"),
         ({"rail": {"port": 70_000}}, "rail.port: must be from 1 to 65535, or 0 for any free one"),
+        ({"rail": {"switches": "gone"}}, "rail.switches: must be an object"),
+        ({"rail": {"faults": []}}, "rail.faults: must be an object"),
+        ({"rail": {"links": [{"faults": 1}]}}, "rail.links[0].faults: must be an object"),
         ({"rail": {"swiches": {}}}, "rail.swiches: unknown field, did you mean 'switches'?"),
         (
             {"rail": {"switches": {"cancle": "gone"}}},
@@ -154,7 +159,14 @@ def problems_of(document):
         ({"rail": {"switches": {"create_status": 201}}}, "rail.switches[create_status]: must be a string"),
         ({"rail": {"timings": {"snyc": 5}}}, "rail.timings.snyc: unknown field, did you mean 'sync'?"),
         ({"rail": {"timings": {"sync": "5 s"}}}, "rail.timings.sync: must be a number of seconds"),
-        ({"rail": {"timings": {"sync": -5}}}, "rail.timings.sync: must be 0 seconds or more"),
+        ({"rail": {"timings": {"sync": -5}}}, "rail.timings.sync: must be from 0 seconds to ten years"),
+        ({"rail": {"timings": {"sync": 1e13}}}, "rail.timings.sync: must be from 0 seconds to ten years"),
+        # It would never end.
+        ({"rail": {"timings": {"sync_every": 0}}}, "rail.timings.sync_every: must be a second or more"),
+        (
+            {"fintoc": {"timings": {"background_every": 0}}},
+            "fintoc.timings.background_every: must be a second or more",
+        ),
         ({"rail": {"faults": {"dorp": 1}}}, "rail.faults: unknown fault 'dorp': did you mean 'drop'?"),
         ({"rail": {"faults": {"drop": 1.1}}}, "rail.faults: the rate of drop is 1.1: give a probability"),
         ({"rail": {"faults": {"drop": "1"}}}, "rail.faults[drop]: must be a number"),

@@ -306,6 +306,8 @@ def test_a_project_may_bring_a_clock_of_its_own(project):
         ("faults={'drop': 2}", "fault drop=2: the rate of drop is 2.0: give a probability from 0 to 1"),
         ("seed='7'", "seed: must be a whole number"),
         ("start='now'", "start: must be an ISO 8601 time with its offset from UTC"),
+        ("switches=['cancel']", "switches is ['cancel']: give a dict"),
+        ("scenario=5", "scenario is 5: give the path of a scenario file"),
         ("scenario='none.toml'", "none.toml: cannot be read (FileNotFoundError)"),
     ],
 )

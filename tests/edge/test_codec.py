@@ -158,8 +158,8 @@ def test_a_document_must_be_json(text):
         ("body", "HUNTER2", "must be base64"),
         ("body", "ñ", "must be base64"),
         ("body", 3, "must be base64"),
-        ("headers", "HUNTER2", "does not fit (AttributeError)"),
-        ("headers", ["HUNTER2"], "does not fit (AttributeError)"),
+        ("headers", "HUNTER2", "must be an object"),
+        ("headers", ["HUNTER2"], "must be an object"),
     ],
 )
 def test_a_delivery_must_hold_bytes_and_headers(field, value, problem):

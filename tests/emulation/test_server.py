@@ -1,3 +1,4 @@
+import asyncio
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -64,6 +65,29 @@ def test_it_starts_again_on_the_same_port():
     with server:
         assert server.url == url
         assert httpx.get(url).status_code == 200
+
+
+def test_an_answer_that_is_under_way_at_the_end_is_no_error_of_the_applications(caplog):
+    asked = threading.Event()
+
+    async def never(_request: Request) -> Response:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    server = Server(Starlette(routes=[Route("/", never)]))
+    server.start()
+
+    def ask() -> None:
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(server.url)
+
+    client = threading.Thread(target=ask)
+    client.start()
+    asked.wait()
+    server.stop()
+    client.join()
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_starting_twice_is_an_error_and_stopping_twice_is_not():

@@ -189,6 +189,12 @@ def bank_chosen(reader: Reader) -> str:
     return reader._found(r'<option value="(\w+)" selected')
 
 
+def test_the_address_may_lack_its_slash(application):
+    sent_on = httpx.get(application.emulator_url + WIDGET.removesuffix("/") + "?lang=es")
+    assert sent_on.status_code == 307
+    assert sent_on.headers["location"].endswith(WIDGET + "?lang=es")
+
+
 def test_no_code_is_not_a_wrong_code(application, reader):
     prompted(application, reader, connected(application, reader))
     assert reader.send("code", code=" ") == "code"

@@ -74,7 +74,7 @@ def test_a_wish_that_cannot_be_met(fintoc, changes, refused):
 
 def test_a_user_name_of_script_words_is_the_script(fintoc):
     link = fintoc.connect(username="fails, succeeds")
-    other = fintoc.connect(username="fails, suceeds")
+    other = fintoc.connect(username="Doe, Jane")
     fintoc.advance(minutes=2)
     query = [{"link_token": one["link_token"]} for one in (link, other)]
     for one in query:
@@ -82,6 +82,13 @@ def test_a_user_name_of_script_words_is_the_script(fintoc):
     fintoc.advance(minutes=2)
     ends = [fintoc.client.get("/v1/refresh_intents", params=one).json()[0]["status"] for one in query]
     assert ends == ["failed", "succeeded"]
+
+
+def test_a_misspelt_word_is_refused_and_can_be_mended(fintoc):
+    token = wish(fintoc)["widget_token"]
+    with pytest.raises(WidgetError, match="did you mean 'succeeds'"):
+        fintoc.emulator.connect(token, **{**WHO, "username": "fails, suceeds"})
+    assert fintoc.emulator.connect(token, **WHO)
 
 
 def reason(call) -> str:

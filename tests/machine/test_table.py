@@ -96,7 +96,7 @@ _ACCOUNTS = (
     reported(A, minute=0.1, read=True),
     failed(B, minute=3),
 )
-_MINUTES = (1, 60)
+_MINUTES = (1, 120)
 
 Move = tuple[Status, type[Event], Status]
 _A_RULE_MAY_SAY = set(Status) - {Status.REQUESTED, Status.CANCELED, Status.LOST}
@@ -143,7 +143,7 @@ def _by_rules_of_an_application(wanted: set[Move]) -> Iterator[Move]:
         before = given_up if status is Status.BACKING_OFF else in_status(status)
         # A read that cannot be made leaves the end to the deadline, also where a prompt is overdue.
         event = ReadFinished(failure=AGAIN) if kind is ReadFinished else any_of(kind)
-        after = tell(before, event, policy=Policy(joint=Says(target)), minute=60)
+        after = tell(before, event, policy=Policy(joint=Says(target)), minute=120)
         yield status, kind, after.status
 
 

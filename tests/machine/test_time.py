@@ -25,7 +25,7 @@ from bankbridge.machine.events import (
 )
 from bankbridge.machine.intent import RefreshIntent, key_of
 from bankbridge.machine.joint import NO_ANSWER
-from bankbridge.machine.policy import Policy
+from bankbridge.machine.policy import Policy, Timing
 from bankbridge.machine.status import TABLE, Status
 from bankbridge.words.ids import IntentId, RefreshId
 from bankbridge.words.reasons import Failure, Reason
@@ -237,6 +237,14 @@ def test_no_other_wake_up_presses_a_read_either():
     )
 
 
+def test_a_wait_may_grow_as_fast_as_an_application_likes():
+    fast = attrs.evolve(ONE_WORD, timing=Timing(poll_factor=1000.0, longest_poll=timedelta(days=30)))
+    intent = tell(wish(), started(), *[ReadFinished()] * 12, policy=fast)
+    assert intent.wake is not None
+    assert intent.wake.at == at(20), "the deadline"
+    assert intent.attempt.read_at == at(1) + timedelta(days=30)
+
+
 def test_a_read_that_is_told_to_wait_waits():
     told = ReadFinished(failure=attrs.evolve(AGAIN, not_before=at(4)))
     intent = tell(wish(), started(), told, minute=1)
@@ -250,8 +258,20 @@ def test_at_the_deadline_it_is_read_once_more_and_ends_by_evidence():
     intent = tell(wish(), started(A, B), reported(A), policy=EVERY)
     due = wake(intent, minute=20, policy=EVERY)
     assert due.effects == READ
-    ended = tell(due.intent, ReadFinished(failure=AGAIN), policy=EVERY, minute=20)
+    ended = tell(due.intent, ReadFinished(), policy=EVERY, minute=20)
     assert (ended.status, ended.failure) == (Status.PARTIAL, NO_ANSWER)
+
+
+def test_a_provider_that_cannot_be_read_at_the_deadline_is_given_longer():
+    unread = ReadFinished(failure=AGAIN)
+    intent = tell(wish(), started(A, B), reported(A), unread, policy=EVERY, minute=20)
+    assert intent.status is Status.IN_PROGRESS
+    assert intent.wake is not None
+    assert at(20) < intent.wake.at <= at(20) + EVERY.timing.longest_poll
+    assert tell(intent, RefreshSucceeded(), policy=EVERY, minute=50).status is Status.SUCCEEDED
+    assert tell(intent, ReadFinished(), policy=EVERY, minute=50).status is Status.PARTIAL
+    assert tell(intent, unread, policy=EVERY, minute=79.9).status is Status.IN_PROGRESS
+    assert tell(intent, unread, policy=EVERY, minute=80).status is Status.PARTIAL
 
 
 @pytest.mark.parametrize(

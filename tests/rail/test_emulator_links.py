@@ -68,7 +68,7 @@ def test_without_a_bank_the_person_chooses(rail):
 def test_the_user_name_chooses_the_story(rail):
     link_id = exchange(rail, connected(rail, "fails, succeeds")).json()["link_id"]
     assert [rail.refreshed(link_id)["status"] for _ in range(3)] == ["failed", "succeeded", "succeeded"]
-    other = exchange(rail, connected(rail, "fails,jane", external_user_id="u2")).json()["link_id"]
+    other = exchange(rail, connected(rail, "doe,jane", external_user_id="u2")).json()["link_id"]
     assert rail.refreshed(other)["status"] == "succeeded"
 
 
@@ -82,6 +82,7 @@ def test_the_holder_s_type_is_kept(rail):
     [
         ({"institution": "bci"}, "'bci' is not on offer"),
         ({"password": "wrong"}, "the bank refused"),
+        ({"username": "mfa, suceeds"}, "did you mean 'succeeds'"),
     ],
 )
 def test_a_login_may_be_refused_and_tried_again(rail, login, message):
@@ -229,6 +230,12 @@ def test_a_link_from_raw_credentials(rail):
     assert (link["bank_id"], link["status"]) == ("bci", "active")
     assert rail.event("link.created")["id"] == link["id"]
     rail.prompted(link["id"])
+
+
+def test_a_misspelt_word_makes_no_link(rail):
+    answer = post_link(rail, credentials={"rut": "mfa,suceeds", "password": "x"})
+    assert (answer.status_code, "did you mean 'succeeds'" in answer.json()["error"]["message"]) == (400, True)
+    assert rail.http.get("/v1/links").json() == []
 
 
 def test_a_wrong_password_makes_no_link(rail):

@@ -12,6 +12,7 @@ from bankbridge.emulation import WEBHOOK_MODES, check_word, read_rates, read_swi
 from bankbridge.emulation.kind import EmulatorKind
 
 MODES = ("test", "live")
+LONGEST = timedelta(days=3660)
 
 
 def problems_of(scenario: Scenario) -> list[str]:
@@ -40,9 +41,9 @@ def _of_provider(plan: ProviderPlan, kind: EmulatorKind, path: str) -> Iterator[
     yield from _of_rates(plan.faults, f"{path}.faults")
     if plan.timings is not None:
         yield from (
-            f"{path}.timings.{name}: must be 0 seconds or more"
+            f"{path}.timings.{name}: must be from 0 seconds to ten years"
             for name, wait in attrs.asdict(plan.timings).items()
-            if wait < timedelta(0)
+            if not timedelta(0) <= wait <= LONGEST
         )
     for index, link in enumerate(plan.links):
         yield from _of_link(link, kind, f"{path}.links[{index}]")

@@ -71,6 +71,8 @@ def _gather(problems: list[str], where: str, act: Callable[[], None]) -> None:
 def _choose(plans: dict[str, ProviderPlan], base: Scenario, text: str) -> None:
     name, colon, port = text.partition(":")
     kind = kind_of(name)
+    if name in plans:
+        raise ValueError(f"{name} is named twice: name it once, one command emulates it at one port")
     plan = base.providers.get(name) or ProviderPlan(links=well_known_links(kind))
     if colon:
         if not port.isdecimal():

@@ -1,8 +1,9 @@
 """What pytest's fixtures do once they are asked for; `bankbridge.pytest_plugin` offers them."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -71,5 +72,14 @@ def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
             raise ValueError("give every argument by its name")
         for name, value in marker.kwargs.items():
             check_word("argument", name, _OPTIONS)
+            _check_kind(name, value)
             options[name] = {**options[name], **value} if name in ("switches", "faults") else value
     return options
+
+
+def _check_kind(name: str, value: object) -> None:
+    # What is read here; the rest is judged as on a command line.
+    if name in ("switches", "faults") and not isinstance(value, Mapping):
+        raise ValueError(f"{name} is {value!r}: give a dict, by the name of what it is for")
+    if name == "scenario" and not isinstance(value, str | Path):
+        raise ValueError(f"{name} is {value!r}: give the path of a scenario file")

@@ -12,6 +12,9 @@ from bankbridge.emulation import NEVER
 from bankbridge.emulation.kind import EmulatorKind
 
 LAST_PORT: Final = 65535
+FASTEST: Final = 1_000_000
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2199
 
 NO_SWITCHES: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -19,6 +22,16 @@ NO_SWITCHES: Final[Mapping[str, str]] = MappingProxyType({})
 def _is_speed(_: object, attribute: "attrs.Attribute[float]", value: float) -> None:
     if value < 0:
         msg = f"{attribute.name}: must be 0 or more, time cannot run backwards"
+        raise ValueError(msg)
+    if value > FASTEST:
+        msg = f"{attribute.name}: must be at most {FASTEST}"
+        raise ValueError(msg)
+
+
+def _is_start(_: object, attribute: "attrs.Attribute[datetime | None]", value: datetime | None) -> None:
+    # Signatures count seconds from 1970, and everything that is told of the future must have a date.
+    if value is not None and not FIRST_YEAR <= value.year <= LAST_YEAR:
+        msg = f"{attribute.name}: must be from {FIRST_YEAR} to {LAST_YEAR}"
         raise ValueError(msg)
 
 
@@ -99,7 +112,7 @@ class Scenario:
     """What ids, keys, accounts, movements and faults follow from."""
     speed: float = attrs.field(default=1.0, validator=_is_speed)
     """Virtual seconds that pass in each real one; at 0 time stands still until it is moved."""
-    start: datetime | None = None
+    start: datetime | None = attrs.field(default=None, validator=_is_start)
     """The virtual time at the start, with its offset from UTC; without it, the real one."""
     providers: Mapping[str, ProviderPlan] = attrs.field(factory=dict[str, ProviderPlan])
     """What is emulated, by provider."""

@@ -4,7 +4,7 @@ Needs the extra ``bankbridge[emulator]``. A plugin's emulator shows the face `Em
 """
 
 from bankbridge.emulation.background import PATIENCE, Background
-from bankbridge.emulation.clock import Clock
+from bankbridge.emulation.clock import Clock, is_round
 from bankbridge.emulation.controls import Act, control, control_routes
 from bankbridge.emulation.delivery_faults import Faults, link_rates, webhook_faults
 from bankbridge.emulation.emulator import (
@@ -22,7 +22,14 @@ from bankbridge.emulation.sending import Delivery, Endpoint, RetrySchedule, Send
 from bankbridge.emulation.server import LostResponse, PortInUseError, Server, ServerError
 from bankbridge.emulation.signing import Sign, sign_hmac_v1
 from bankbridge.emulation.switches import Switch, read_switches, switch_table
-from bankbridge.emulation.words import PERSON_ACTS, WEBHOOK_MODES, Script, UnknownWordError, check_word
+from bankbridge.emulation.words import (
+    PERSON_ACTS,
+    WEBHOOK_MODES,
+    Script,
+    UnknownWordError,
+    attempts_of,
+    check_word,
+)
 
 __all__ = [
     "FAULTS",
@@ -61,9 +68,11 @@ __all__ = [
     "WebhookSender",
     "WidgetError",
     "WidgetSession",
+    "attempts_of",
     "check_word",
     "control",
     "control_routes",
+    "is_round",
     "link_rates",
     "read_rates",
     "read_switches",

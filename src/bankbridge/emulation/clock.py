@@ -10,6 +10,16 @@ from typing import Any, Final
 import attrs
 
 _NOTHING: Final = timedelta(0)
+_SHORTEST_ROUND: Final = timedelta(seconds=1)
+
+
+def is_round(_: object, attribute: "attrs.Attribute[timedelta]", value: timedelta) -> None:
+    """Validate, for attrs, how long it is from one time that something happens to the next.
+
+    Raises ValueError for less than a second: a round of no time would be run for ever.
+    """
+    if value < _SHORTEST_ROUND:
+        raise ValueError(f"{attribute.name}: must be a second or more")
 
 
 @attrs.frozen(eq=False)

@@ -140,7 +140,8 @@ class Emulator(Protocol):
         """Log in at the widget: a link is made (or the token's own one reconnected), and an exchange token returned.
 
         A user name that is made of script words, separated by commas (``mfa,succeeds``), is the new link's
-        ``attempts``; with any other they succeed. The password ``wrong`` is refused. Raises `WidgetError`.
+        ``attempts``; one of them that is misspelt is refused. With any other name they succeed. The password
+        ``wrong`` is refused. Raises `WidgetError`.
         """
         ...
 

@@ -184,7 +184,13 @@ class _DroppableProtocol(H11Protocol):
 
         async def droppable(scope: Scope, receive: Receive, send: Send) -> None:
             scope["extensions"] = {**scope.get("extensions", {}), _DROP: drop}
-            await app(scope, receive, send)
+            try:
+                await app(scope, receive, send)
+            except asyncio.CancelledError:
+                # The server ends, and has waited long enough for this answer: no error of the application's.
+                drop(is_reset=False)
+                while (await receive())["type"] != "http.disconnect":
+                    pass
 
         self.app = cast(Any, droppable)
 

@@ -11,6 +11,9 @@ WEBHOOK_MODES: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType(
 """How a link's webhooks come, and the faults that make it so: as they should; without the intents' outcomes; two
 times each; before the answer to the request that caused them."""
 
+_FEW: Final = 30
+_NEAREST: Final = 5
+
 PERSON_ACTS: Final = ("right_code", "wrong_code", "walk_away")
 """What a person can do at the widget."""
 
@@ -51,6 +54,22 @@ def check_word(kind: str, word: str, known: Iterable[str]) -> None:
     known = tuple(known)
     if word in known:
         return
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.0)
+    near = difflib.get_close_matches(word, known, n=_NEAREST, cutoff=0.0)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise UnknownWordError(f"unknown {kind} {word!r}: {hint}known are {', '.join(known)}")
+    # Seventy names would hide the one that was meant.
+    told = f"known are {', '.join(known)}" if len(known) <= _FEW else f"the nearest are {', '.join(near)}"
+    raise UnknownWordError(f"unknown {kind} {word!r}: {hint}{told}")
+
+
+def attempts_of(username: str, known: Iterable[str]) -> tuple[str, ...]:
+    """The script words that a user name is made of, separated by commas; for any other name all goes well.
+
+    Raises `UnknownWordError` when only some of them are words: then one is misspelt.
+    """
+    known = tuple(known)
+    words = tuple(word.strip() for word in username.split(","))
+    if not set(words) & set(known):
+        return ("succeeds",)
+    for word in words:
+        check_word("script word", word, known)
+    return words

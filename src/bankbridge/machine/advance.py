@@ -344,14 +344,19 @@ def _after_read(intent: RefreshIntent, event: ev.ReadFinished, now: datetime, po
     if event.failure is None and ends_at is not None and now >= ends_at + timing.prompt_margin:
         expired = Failure(reason=Reason.MFA_EXPIRED, ours=True)
         return _stop(read, Over(status=Status.FAILED, failure=expired), now, policy)
-    if now >= deadline_of(attempt, timing):
+    # A provider that cannot be read may know the end all the same: it is given longer to say so.
+    patience = timing.unread if event.failure is not None else timedelta(0)
+    if now >= deadline_of(attempt, timing) + patience:
         return _stop(read, policy.joint.by_evidence(attempt), now, policy)
     return Transition(intent=_go_on(read, now, policy))
 
 
 def _grown(first: timedelta, times: int, timing: Timing) -> timedelta:
-    # Beyond some 40 doublings a timedelta overflows, long after the longest wait is reached.
-    return min(first * timing.poll_factor ** min(times, _MOST_GROWTH), timing.longest_poll)
+    # In seconds: a timedelta overflows long after the longest wait is reached, and sooner the faster it grows.
+    seconds = first.total_seconds() * timing.poll_factor ** min(times, _MOST_GROWTH)
+    return (
+        timing.longest_poll if seconds > timing.longest_poll.total_seconds() else timedelta(seconds=seconds)
+    )
 
 
 # --- effects ---------------------------------------------------------------------------------------------

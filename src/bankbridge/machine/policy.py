@@ -77,12 +77,12 @@ class Timing:
 
     ``first_poll`` after the start, then longer by ``poll_factor`` up to ``longest_poll``; whatever asks for a
     look, none comes sooner than ``poll_floor`` after the one before. ``attempt``: how long one attempt may
-    take; an open prompt extends it to ``after_prompt`` past the prompt's end. ``prompt``: the life of a prompt
-    whose provider states none. ``prompt_margin``: how long after its end we believe in a late answer.
-    ``unclear``: how long after an unclear create we ask again; answered with an error for the
-    ``answered_errors``-th time it counts as refused, since the key may only replay the first answer, unless it
-    once had no answer at all and something may run. ``intent``: no retry starts later than this after the
-    intent was made.
+    take; an open prompt extends it to ``after_prompt`` past the prompt's end, and a provider that cannot be
+    read then by ``unread``. ``prompt``: the life of a prompt whose provider states none. ``prompt_margin``: how
+    long after its end we believe in a late answer. ``unclear``: how long after an unclear create we ask again;
+    answered with an error for the ``answered_errors``-th time it counts as refused, since the key may only
+    replay the first answer, unless it once had no answer at all and something may run. ``intent``: no retry
+    starts later than this after the intent was made.
     """
 
     first_poll: timedelta = timedelta(seconds=30)
@@ -93,6 +93,7 @@ class Timing:
     prompt: timedelta = timedelta(minutes=10)
     prompt_margin: timedelta = timedelta(seconds=30)
     after_prompt: timedelta = timedelta(minutes=10)
+    unread: timedelta = timedelta(hours=1)
     unclear: timedelta = timedelta(seconds=30)
     answered_errors: int = 3
     intent: timedelta = timedelta(hours=24)

@@ -237,6 +237,8 @@ class AsyncBankBridge:
                 return None
 
     async def _send(self, connection: Connection, request: Request, *, once: bool = False) -> Response:
+        if (instead := self._core.held_back(connection, is_look=once)) is not None:
+            return instead
         try:
             with discreetly(request):
                 return response_of(await self._client.request(**arguments(connection, request, once=once)))

@@ -9,6 +9,8 @@ import attrs
 from bankbridge.machine.joint import EveryAccount, OneWord
 from bankbridge.machine.policy import Policy
 from bankbridge.provider import Capabilities, Correlation, Granularity, Provider
+from bankbridge.shells.pace import Limiter
+from bankbridge.wire import Response
 from bankbridge.words.errors import UnknownConnectionError
 from bankbridge.words.ids import ConnectionName, IntentId
 
@@ -45,9 +47,10 @@ def policy_for(capabilities: Capabilities, base: Policy | None = None) -> Policy
 
 @attrs.frozen(kw_only=True)
 class Core:
-    """What every job needs: the connections, and time and ids from outside."""
+    """What every job needs: the connections, and time and ids from outside; and what holds requests back."""
 
     connections: Mapping[ConnectionName, Connection]
+    limiters: Mapping[ConnectionName, Limiter]
     clock: Callable[[], datetime]
     new_id: Callable[[], IntentId]
 
@@ -59,6 +62,11 @@ class Core:
             msg = f"connection {name!r}: not configured (known: {known})"
             raise UnknownConnectionError(msg)
         return found
+
+    def held_back(self, connection: Connection, *, is_look: bool) -> Response | None:
+        """What a request is answered that would be too much for the provider; ``None`` when it may go."""
+        limiter = self.limiters.get(connection.name)
+        return None if limiter is None else limiter.instead(is_look=is_look)
 
 
 def connections_of(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from bankbridge.machine.policy import Policy
 from bankbridge.provider import Provider
 from bankbridge.shells.connections import Core, connections_of
+from bankbridge.shells.pace import Limiter
 from bankbridge.words.errors import ConfigurationError
 from bankbridge.words.ids import IntentId
 
@@ -30,4 +31,10 @@ def core_of(
     """The core behind a face. Raises `ConfigurationError` when there is no connection at all."""
     if not providers:
         raise ConfigurationError(["connections: at least one is needed"])
-    return Core(connections=connections_of(providers, policies or {}), clock=clock, new_id=new_id)
+    connections = connections_of(providers, policies or {})
+    limiters = {
+        name: Limiter(one.provider.capabilities.pace, clock)
+        for name, one in connections.items()
+        if one.provider.capabilities.pace is not None
+    }
+    return Core(connections=connections, limiters=limiters, clock=clock, new_id=new_id)

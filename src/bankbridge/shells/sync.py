@@ -222,6 +222,8 @@ class BankBridge:
                 return None if self._on_news is None else self._on_news(news)
 
     def _send(self, connection: Connection, request: Request, *, once: bool = False) -> Response:
+        if (instead := self._core.held_back(connection, is_look=once)) is not None:
+            return instead
         try:
             with discreetly(request):
                 return response_of(self._client.request(**arguments(connection, request, once=once)))

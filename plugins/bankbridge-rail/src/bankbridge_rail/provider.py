@@ -14,7 +14,7 @@ from bankbridge.machine.intent import Scope
 from bankbridge.machine.link import Institution, Link, LinkStatus
 from bankbridge.machine.notices import Notice
 from bankbridge.payload import Payload, payloads
-from bankbridge.provider import Capabilities, Correlation, Evidence, Granularity
+from bankbridge.provider import Capabilities, Correlation, Evidence, Granularity, Pace
 from bankbridge.refusals import failure_of
 from bankbridge.settings import base_url_field, secret_field, secrets_field
 from bankbridge.translation import identity_of, translate_by
@@ -64,6 +64,9 @@ class Rail:
         longest_poll=timedelta(minutes=2),
         poll_floor=timedelta(seconds=5),  # https://docs.rail.cl/guides/mfa-handling
         date_windows=False,
+        # https://docs.rail.cl/guides/mfa-handling: more than 100 in a minute are answered 429. Ten are left for what
+        # a person asks for.
+        pace=Pace(most=90, per=timedelta(minutes=1)),
         event_types=frozenset(EVENTS),
     )
 

@@ -3,7 +3,7 @@
 ::
 
     GET  embed.js   the script for an application's page, with the provider's own global
-    GET  /          the page
+    GET  /          the page, also without the slash
     POST /          token                                   what the token opens
     POST connect    token, institution, username, password  log in at the bank
     POST code       token, code                             answer the bank's prompt
@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 
 import attrs
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -57,6 +57,9 @@ def widget_routes(emulator: Emulator) -> list[BaseRoute]:
     async def start(request: Request) -> Response:
         return answer(request, View(name="start"))
 
+    async def add_slash(request: Request) -> Response:
+        return RedirectResponse(request.url.replace(path=f"{PATH}/"), headers=HEADERS)
+
     def posting(step: Step) -> Callable[[Request], Awaitable[Response]]:
         async def post(request: Request) -> Response:
             return answer(request, _take(emulator, await _form(request), step))
@@ -70,6 +73,8 @@ def widget_routes(emulator: Emulator) -> list[BaseRoute]:
 
     return [
         Route(f"{PATH}/", start, methods=["GET"], name="bankbridge_widget"),
+        # A browser keeps what stands behind the # when it is sent on.
+        Route(PATH, add_slash, methods=["GET"]),
         Route(f"{PATH}/", posting(_open), methods=["POST"]),
         Route(f"{PATH}/connect", posting(_connect), methods=["POST"]),
         Route(f"{PATH}/code", posting(_code), methods=["POST"]),

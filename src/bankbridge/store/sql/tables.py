@@ -36,7 +36,7 @@ class Moment(sa.types.TypeDecorator[datetime]):
 
     impl = sa.BigInteger
     cache_ok = True
-    """SQLAlchemy may keep what a statement with it is compiled to."""
+    """It has no state, so statements that hold it can be kept."""
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
         """Python's value as the database's."""
@@ -54,7 +54,7 @@ class Text(sa.types.TypeDecorator[str]):
 
     impl = sa.Text
     cache_ok = True
-    """SQLAlchemy may keep what a statement with it is compiled to."""
+    """It has no state, so statements that hold it can be kept."""
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> TypeEngine[Any]:
         """PostgreSQL's default order differs from server to server, and from one system library to the next."""

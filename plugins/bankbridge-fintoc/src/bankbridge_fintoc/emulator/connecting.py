@@ -9,7 +9,14 @@ from typing import Final
 
 import attrs
 
-from bankbridge.emulation import Script, UnknownLinkError, WidgetError, WidgetSession
+from bankbridge.emulation import (
+    Script,
+    UnknownLinkError,
+    UnknownWordError,
+    WidgetError,
+    WidgetSession,
+    attempts_of,
+)
 from bankbridge_fintoc.emulator import background, events, refreshing, seeds
 from bankbridge_fintoc.emulator.bank import ENDINGS, WORDS, WRONG_CODE
 from bankbridge_fintoc.emulator.limits import CONNECTIONS
@@ -90,11 +97,17 @@ def connect(
     connection = None if token in public_keys else _open_connection(world, token, now)
     if person.password in REFUSED:
         raise WidgetError("the bank refused the username or the password: try again", "login")
+    try:
+        attempts = attempts_of(person.username, WORDS)
+    except UnknownWordError as misspelt:
+        raise WidgetError(str(misspelt), "login") from misspelt
     if connection is None:
         # The older flow, in which a page opens the widget with a public key alone.
         mode = public_keys[token]
         connection = new_link_intent(world, mode, country="cl", holder_type="individual", product="movements")
-    link = _reconnected(world, connection.mode, person) or _connected(world, connection, person, now)
+    link = _reconnected(world, connection.mode, person) or _connected(
+        world, connection, person, attempts, now
+    )
     connection.link_id = link.id
     if connection.exchange_token is None:
         _offer_exchange(world, connection, now)
@@ -174,9 +187,9 @@ def _reconnected(world: World, mode: str, person: Person) -> Link | None:
     return None
 
 
-def _connected(world: World, connection: LinkIntent, person: Person, now: datetime) -> Link:
-    words = tuple(word.strip() for word in person.username.split(","))
-    script = Script(words if all(word in WORDS for word in words) else ("succeeds",), WORDS)
+def _connected(
+    world: World, connection: LinkIntent, person: Person, attempts: tuple[str, ...], now: datetime
+) -> Link:
     link_id = world.ids.make("link_", connection.id)
     link = Link(
         id=link_id,
@@ -185,7 +198,7 @@ def _connected(world: World, connection: LinkIntent, person: Person, now: dateti
         institution=seeds.institution(person.institution),
         holder_type=connection.holder_type,
         username=person.username,
-        script=script,
+        script=Script(attempts, WORDS),
         created_at=now,
         login_attempts=1,
     )

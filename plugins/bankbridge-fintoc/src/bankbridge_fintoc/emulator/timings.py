@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import attrs
 
+from bankbridge.emulation import is_round
+
 
 @attrs.frozen(kw_only=True)
 class Timings:
@@ -23,9 +25,9 @@ class Timings:
     """How long the widget token of a link intent can be used. Undocumented."""
     exchange_token_life: timedelta = timedelta(minutes=30)
     """How long an exchange token can be used; as in the published example of a link intent."""
-    background_every: timedelta = timedelta(hours=4)
+    background_every: timedelta = attrs.field(default=timedelta(hours=4), validator=is_round)
     """From one of Fintoc's own refreshes of an account to the next; as in the published example of an account."""
-    background_every_usd: timedelta = timedelta(hours=24)
+    background_every_usd: timedelta = attrs.field(default=timedelta(hours=24), validator=is_round)
     """The same for accounts in US dollars."""
     settling: timedelta = timedelta(hours=12)
     """How long a movement is `processing`: the first refresh after it finds it confirmed or reversed."""

@@ -4,6 +4,7 @@ from typing import Final, TypeVar, cast
 
 from starlette.responses import Response
 
+from bankbridge.emulation import UnknownWordError, attempts_of
 from bankbridge_rail.emulator import bodies
 from bankbridge_rail.emulator.answers import (
     Call,
@@ -20,8 +21,8 @@ from bankbridge_rail.emulator.answers import (
 from bankbridge_rail.emulator.banks import BANKS
 from bankbridge_rail.emulator.linking import Links
 from bankbridge_rail.emulator.movement_bodies import PER_PAGE
-from bankbridge_rail.emulator.widget import REFUSED, Widget, attempts_of
-from bankbridge_rail.emulator.words import REJECTED
+from bankbridge_rail.emulator.widget import REFUSED, Widget
+from bankbridge_rail.emulator.words import REJECTED, WORDS
 from bankbridge_rail.emulator.world import Credentials, Link, Mode, World
 
 T = TypeVar("T")
@@ -66,9 +67,11 @@ class LinkRoutes:
         is_refused = self._world.switches["post_links_code"] == "refused"
         if is_refused and BANKS[bank_id].asks_for_code == "always":
             raise RailError(422, "requires_mfa", "the bank asks for a code: use the widget")
-        credentials = Credentials(
-            bank_id=bank_id, attempts=attempts_of(rut), external_user_id=external_user_id
-        )
+        try:
+            attempts = attempts_of(rut, WORDS)
+        except UnknownWordError as misspelt:
+            raise InvalidError(str(misspelt)) from misspelt
+        credentials = Credentials(bank_id=bank_id, attempts=attempts, external_user_id=external_user_id)
         return answer(bodies.link_body(self._world, self._post(call.mode, credentials)))
 
     async def create_widget_token(self, call: Call) -> Response:

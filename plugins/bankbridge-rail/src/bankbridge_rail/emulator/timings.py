@@ -5,6 +5,8 @@ from typing import Final
 
 import attrs
 
+from bankbridge.emulation import is_round
+
 
 @attrs.frozen(kw_only=True)
 class Timings:
@@ -22,7 +24,7 @@ class Timings:
     """How long BancoEstado, which may need 60-90 s, takes to refuse."""
     until_running: timedelta = timedelta(seconds=5)
     """From the create to the status in between, where there is one; undocumented."""
-    sync_every: timedelta = timedelta(hours=4)
+    sync_every: timedelta = attrs.field(default=timedelta(hours=4), validator=is_round)
     """From one automatic sync to the next."""
     widget_token_lasts: timedelta = timedelta(minutes=30)
     """How long a widget can be opened; undocumented."""

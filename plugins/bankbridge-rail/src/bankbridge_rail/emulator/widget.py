@@ -6,7 +6,7 @@ https://docs.rail.cl/quickstart (connect) and https://docs.rail.cl/guides/mfa-ha
 from datetime import datetime
 from typing import Final
 
-from bankbridge.emulation import WidgetError, WidgetSession
+from bankbridge.emulation import UnknownWordError, WidgetError, WidgetSession, attempts_of
 from bankbridge_rail.emulator.answers import RailError
 from bankbridge_rail.emulator.banks import BANKS
 from bankbridge_rail.emulator.linking import Links
@@ -24,12 +24,6 @@ from bankbridge_rail.emulator.world import (
 )
 
 REFUSED: Final = "wrong"
-
-
-def attempts_of(username: str) -> tuple[str, ...]:
-    """The script words that a user name is made of, separated by commas; for any other name all goes well."""
-    words = tuple(username.replace(" ", "").split(","))
-    return words if all(word in WORDS for word in words) else ("succeeds",)
 
 
 class Widget:
@@ -97,8 +91,12 @@ class Widget:
             raise WidgetError(f"the bank {institution!r} is not on offer here")
         if password == REFUSED:
             raise WidgetError("the bank refused the user name or the password: try again", "login")
+        try:
+            attempts = attempts_of(username, WORDS)
+        except UnknownWordError as misspelt:
+            raise WidgetError(str(misspelt), "login") from misspelt
         found.is_used = True
-        return self._grant(mode, found, bank_id, username)
+        return self._grant(mode, found, bank_id, attempts)
 
     def exchange(self, mode: Mode, token: str) -> ExchangeToken:
         """What an exchange token stands for, once. Raises `RailError`."""
@@ -117,10 +115,10 @@ class Widget:
         found.consumed_at = now
         return found
 
-    def _grant(self, mode: Mode, token: WidgetToken, bank_id: str, username: str) -> str:
+    def _grant(self, mode: Mode, token: WidgetToken, bank_id: str, attempts: tuple[str, ...]) -> str:
         credentials = Credentials(
             bank_id=bank_id,
-            attempts=attempts_of(username),
+            attempts=attempts,
             holder_type=token.holder_type,
             external_user_id=token.external_user_id,
         )
