@@ -118,7 +118,12 @@ def local_postgresql(
 @contextmanager
 def _opened(config: Path) -> Generator[Any]:
     """The store in the database that is configured."""
-    opened = _lasting(read_store(config)).open()
+    settings = _lasting(read_store(config))
+    if settings.path is not None and not Path(settings.path).exists():
+        raise ConfigurationError(
+            [f"store.path: {settings.path!r} does not exist: `bankbridge store upgrade` makes it"]
+        )
+    opened = settings.open()
     try:
         yield opened
     finally:

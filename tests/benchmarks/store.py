@@ -176,12 +176,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--links", help="numbers of links, separated by commas, to hold against each other")
-    parser.add_argument("--calls", type=int, default=3000, help="how often each way is taken")
+    parser.add_argument(
+        "--calls", type=int, help="how often each way is taken (default: 3000, with --links 300)"
+    )
     arguments = parser.parse_args()
     if arguments.links is None:
-        ingesting(arguments.calls)
+        ingesting(arguments.calls or 3000)
     else:
-        grow([int(number) for number in arguments.links.split(",")])
+        grow([int(number) for number in arguments.links.split(",")], arguments.calls or 300)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ Each link has an account, an intent that waits, one that is over with its log, a
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -65,7 +66,27 @@ def waiting(index: int, wake_at: datetime) -> RefreshIntent:
 
 def fill(store: SqlStore, number: int) -> None:
     """Write so many links and all that belongs to them."""
-    load = _copy if store._database.engine.dialect.name == "postgresql" else _insert
+    if store._database.engine.dialect.name == "postgresql":
+        _fill(store, number, _copy)
+        return
+    with _cache(store, "-2000000"):
+        _fill(store, number, _insert)
+
+
+@contextmanager
+def _cache(store: SqlStore, size: str) -> Iterator[None]:
+    """Room for the pages of all indexes, while they are written in no order."""
+    _set_cache(store, size)
+    yield
+    _set_cache(store, "-2000")
+
+
+def _set_cache(store: SqlStore, size: str) -> None:
+    with store._database.engine.begin() as connection:
+        connection.exec_driver_sql(f"PRAGMA cache_size = {size}")
+
+
+def _fill(store: SqlStore, number: int, load: Callable[..., None]) -> None:
     for first in range(0, number, _CHUNK):
         rows: dict[sa.Table, list[Mapping[str, Any]]] = {}
         for table, row in _rows(store, range(first, min(number, first + _CHUNK))):

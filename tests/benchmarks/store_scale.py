@@ -28,17 +28,16 @@ from tests.deliveries import payload, signed
 
 SECRET = "whsec_0123456789abcdef0123456789abcdef"
 FLAT = 1.5
-CALLS = 300
 
 
-def grow(numbers: Sequence[int]) -> None:
+def grow(numbers: Sequence[int], calls: int) -> None:
     """Print the cost at each number of links, and whether it is flat."""
     for kind in ("SQLite", "PostgreSQL"):
         with ExitStack() as stack:
             measures = {number: _filled(kind, number, stack) for number in numbers}
-            for turn in range(CALLS):
-                for measure in measures.values():
-                    measure.take(turn)
+            for turn in range(calls):
+                for number, measure in measures.items():
+                    measure.take(number * turn // calls)
             first, *_, last = numbers
             for what in measures[first].costs:
                 costs = {number: measures[number].median(what) for number in numbers}
@@ -60,24 +59,23 @@ def _filled(kind: str, number: int, stack: ExitStack) -> "Measure":
     began = time.monotonic()
     fill(store, number)
     print(f"{kind}: {number:,} links written in {time.monotonic() - began:.0f} s", flush=True)
-    return Measure(store, number)
+    return Measure(store)
 
 
 class Measure:
     """One store, and what things have cost on it so far, in microseconds."""
 
-    def __init__(self, store: SqlStore, number: int) -> None:
-        self.store, self.number, self.now = store, number, START
+    def __init__(self, store: SqlStore) -> None:
+        self.store, self.now = store, START
         self.costs: dict[str, list[float]] = {"waking": [], "receiving": [], "asking an outcome": []}
         rail = Rail(secret_key="rail_sk_test_1", webhook_secrets=(SECRET,))
         self.bridge = BankBridge(
             {NAME: rail}, store=store, client=httpx.Client(transport=_ANSWERS), clock=lambda: self.now
         )
 
-    def take(self, turn: int) -> None:
+    def take(self, index: int) -> None:
         """Wake one intent, receive its end, ask for its outcome."""
         self.now += timedelta(hours=1)
-        index = self.number * turn // CALLS
         intent = waiting(index, self.now)
         self.store.transact(partial(_make_due, intent))
         headers, body = _end_of(index, self)
@@ -88,7 +86,8 @@ class Measure:
 
     def median(self, what: str) -> float:
         """Of all but the first, which warm up."""
-        return statistics.median(self.costs[what][CALLS // 10 :])
+        found = self.costs[what]
+        return statistics.median(found[len(found) // 10 :])
 
     def _timed(self, what: str, call: Callable[..., Any], *given: Any) -> Any:
         began = time.perf_counter()

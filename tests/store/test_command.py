@@ -93,6 +93,7 @@ def test_pruning_says_what_it_forgot(config, place):
             tx.settle_delivery(name, "applied")
 
     store.transact(settle)
+    assert run(config, "prune").exit_code == 2, "an age must be said"
     pruned = json.loads(said(config, "prune", "--older-than", "90d", "--json"))
     assert pruned == {"deliveries": 1, "log": 0, "intents": 0, "parked": 0}
     assert "forgot 1 deliveries" in said(config, "prune", "--older-than", "8w", "--intents")
@@ -114,6 +115,7 @@ def test_an_age_that_cannot_be_is_refused(config, age, problem):
 
 
 def test_keys_are_rotated(config, place):
+    said(config, "upgrade")
     v.with_link(place.open(), v.link())
     newer = new_key()
     config.write_text(config.read_text().replace(place.key, f"{newer}', '{place.key}"))
@@ -127,7 +129,12 @@ def test_keys_are_rotated(config, place):
     [
         ("", "store: is kept in memory: give it a path or a url"),
         ("[store]\npath = 'a'\nurl = 'b'\n", "store: has a path and a url: leave one out"),
-        ("[store]\npath = 'a.db'\n", "new_key() makes one"),
+        (
+            "[store]\npath = 'no/such.db'\n",
+            "'no/such.db' does not exist: `bankbridge store upgrade` makes it",
+        ),
+        (f"[store]\npath = {__file__!r}\n", "new_key() makes one"),
+        (f"[store]\npath = {__file__!r}\nkeys = ['{new_key()}']\n", "file is not a database"),
         (
             "[store]\nurl = 'postgresql://me:hunter2@127.0.0.1:1/x'\nkeys = { env = 'NOT_SET' }\n",
             "NOT_SET is not set",

@@ -3,6 +3,7 @@
 import re
 import sys
 import threading
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -85,6 +86,101 @@ def test_two_that_decide_on_what_the_other_one_writes_do_not_both_get_through(po
     assert postgresql.transact(lambda tx: tx.links()) == [one, count_up(two)]
 
 
+HOME = v.link("link_1", v.RAIL, "acc_1")
+ABOUT = {"refresh": {"refresh_id": "ri_1"}, "link": {"link_id": "link_9"}, "account": {"account_id": "acc_9"}}
+CHANGES = {
+    "a link": (lambda tx: tx.link("link_1"), lambda tx: tx.save_link(count_up(HOME))),
+    "no link": (lambda tx: tx.link("link_2", v.RAIL), lambda tx: tx.save_link(v.link("link_2"))),
+    "no account": (
+        lambda tx: tx.link_of_account("acc_2"),
+        lambda tx: tx.save_link(v.link("link_2", v.RAIL, "acc_2")),
+    ),
+    "an account that moves": (
+        lambda tx: tx.link_of_account("acc_1", v.RAIL),
+        lambda tx: tx.save_link(v.link("link_2", v.RAIL, "acc_1")),
+    ),
+    "the link of an account": (
+        lambda tx: tx.link_of_account("acc_1"),
+        lambda tx: tx.save_link(count_up(HOME)),
+    ),
+    "no intent": (
+        lambda tx: tx.intent("intent_2"),
+        lambda tx: tx.add_intent(v.ended(v.intent("intent_2", HOME))),
+    ),
+    "an intent": (
+        lambda tx: tx.intent("intent_1"),
+        lambda tx: tx.save_intent(v.ended(v.intent("intent_1", HOME)), replaces=0),
+    ),
+    "the intents of a link": (
+        lambda tx: tx.intents(HOME, limit=9),
+        lambda tx: tx.add_intent(v.ended(v.intent("intent_2", HOME))),
+    ),
+    "the open intent": (
+        lambda tx: tx.open_intent(HOME),
+        lambda tx: tx.save_intent(v.ended(v.intent("intent_1", HOME)), replaces=0),
+    ),
+} | {
+    f"what is parked for a {name}": (
+        lambda tx, ids=ids: tx.parked_for(v.about(**ids), v.RAIL),
+        lambda tx, ids=ids: tx.park(v.parked("d_1", **ids)),
+    )
+    for name, ids in ABOUT.items()
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_who_writes_has_looked_at_nothing_that_changed_meanwhile(postgresql, other, what):
+    look, change = CHANGES[what]
+    v.with_link(postgresql, HOME)
+    postgresql.transact(lambda tx: tx.add_intent(v.intent("intent_1", HOME)))
+    seen = []
+
+    def look_and_write(tx):
+        seen.append(look(tx))
+        if len(seen) == 1:
+            other.transact(change)
+            assert look(tx) == seen[0]
+        tx.log(v.entry("WokeUp", said=str(len(seen))))
+
+    postgresql.transact(look_and_write)
+    assert len(seen) == 2
+    assert seen[0] != seen[1]
+    assert [line.said for line in other.transact(lambda tx: tx.log_of("intent_1"))] == ["2"]
+
+
+@pytest.mark.parametrize("ids", ABOUT.values(), ids=ABOUT)
+def test_a_notice_is_not_parked_while_somebody_adds_what_it_waits_for(postgresql, other, ids):
+    """Each looks for what the other one is about to write, and finds nothing."""
+    about, runs = v.about(**ids), []
+
+    def add(tx):
+        tx.save_link(v.link("link_9", v.RAIL, "acc_9"))
+        return tx.parked_for(about, v.RAIL)
+
+    def bring(tx):
+        runs.append(tx.link("link_9"))
+        if len(runs) == 1:
+            assert other.transact(add) == []
+            tx.park(v.parked("d_1", **ids))
+
+    postgresql.transact(bring)
+    assert [link is None for link in runs] == [True, False]
+    assert other.transact(lambda tx: tx.parked_for(about, v.RAIL)) == []
+
+
+def test_who_only_looks_is_in_nobodys_way(postgresql, other):
+    home = v.with_link(postgresql, v.link())
+    runs = []
+
+    def look(tx):
+        runs.append(tx.link("link_1"))
+        v.with_link(other, count_up(home))
+        return tx.link("link_1")
+
+    assert postgresql.transact(look) == home
+    assert len(runs) == 1
+
+
 def test_two_that_open_an_intent_at_once_open_one(postgresql, other):
     home = v.with_link(postgresql, v.link())
 
@@ -160,14 +256,15 @@ def test_a_connection_that_dies_under_way_leaves_nothing_and_the_work_is_run_aga
 
 
 def test_a_connection_that_dies_at_the_commit_is_not_hushed_up(postgresql, shared_postgresql):
-    def work(tx):
-        tx.save_link(v.link())
-        kill(shared_postgresql, tx._connection.connection.driver_connection.info.backend_pid)
+    def die(connection):
+        kill(shared_postgresql, connection.connection.driver_connection.info.backend_pid)
 
+    sa.event.listen(postgresql._database.engine, "commit", die)
     with pytest.raises(
         StoreUnavailableError, match="lost at the commit: whether it went through is not known"
     ):
-        postgresql.transact(work)
+        v.with_link(postgresql, v.link())
+    sa.event.remove(postgresql._database.engine, "commit", die)
     assert postgresql.transact(lambda tx: tx.links()) == []
 
 
@@ -240,7 +337,7 @@ def shown(store: Any, setting: str) -> str:
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
-        ("transaction_isolation", "serializable"),
+        ("transaction_isolation", "repeatable read"),
         ("statement_timeout", "30s"),
         ("lock_timeout", "30s"),
         ("idle_in_transaction_session_timeout", "30s"),
@@ -304,7 +401,7 @@ def add_and_raise(tx):
 
 
 def test_a_database_in_another_encoding_is_refused(postgresql_server, key):
-    name = "bankbridge_ascii"
+    name = f"bankbridge_{uuid.uuid4().hex}"
     with psycopg.connect(postgresql_server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
         url = sa.make_url(postgresql_server).set(database=name).render_as_string(hide_password=False)

@@ -1,7 +1,7 @@
 """What the databases do differently, behind one face: `bankbridge.store.sql.sqlite` and `.postgresql` fulfil it."""
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import cache
@@ -49,6 +49,13 @@ class Database(Protocol):
 
     def add_deliveries(self, rows: Sequence[Row]) -> list[bool]:
         """Put deliveries into the inbox in one durable commit, by the driver; for each, whether it is new."""
+        ...
+
+    def mark(self, connection: sa.Connection, about: Collection[str]) -> None:
+        """At the end of a transaction that wrote: say what it was about.
+
+        Of two that run at once and are about the same thing, whether it was there or not, one must then fail.
+        """
         ...
 
     def upgrading(self) -> AbstractContextManager[sa.Connection]:

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -73,6 +73,9 @@ class Sqlite:
             new = [connection.execute(_ADD_DELIVERY, row).rowcount > 0 for row in rows]
             connection.execute("COMMIT")
             return new
+
+    def mark(self, connection: sa.Connection, about: Collection[str]) -> None:
+        """No two transactions run at once."""
 
     @contextmanager
     def upgrading(self) -> Generator[sa.Connection]:

@@ -109,7 +109,7 @@ class SqlStore:
 
     def _once(self, work: Callable[[Transaction], _T]) -> _T:
         with self._database.engine.connect() as connection, connection.begin() as begun:
-            result = run_on(connection, self._sealer, work)
+            result = run_on(self._database, connection, self._sealer, work)
             try:
                 begun.commit()
             except DBAPIError as error:
@@ -143,17 +143,7 @@ class SqlStore:
 
     def contents(self) -> upkeep.Contents:
         """What the store holds, in numbers. Counts every row, so it is not for a loop."""
-        engine = self._database.engine.execution_options(
-            postgresql_readonly=True,
-            # Waits for a moment at which nothing it reads can be in anybody's way, since it reads everything.
-            postgresql_deferrable=True,
-        )
-
-        def count() -> upkeep.Contents:
-            with engine.begin() as connection:
-                return upkeep.contents(connection, self._database.name)
-
-        return _again(self._database, count)
+        return self._run(lambda connection: upkeep.contents(connection, self._database.name))
 
     def close(self) -> None:
         """Let go of the database."""

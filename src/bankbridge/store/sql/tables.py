@@ -193,3 +193,11 @@ LOG: Final = sa.Table(
     sa.Column("delivery_id", Text),
     sa.Index("bankbridge_log_by_intent", "intent_id", "position"),
 )
+
+# What transactions were about, for the database in which they run at once (`bankbridge.store.sql.postgresql`).
+MARKS: Final = sa.Table(
+    "bankbridge_marks",
+    SCHEMA,
+    sa.Column("mark", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("times", sa.BigInteger, nullable=False),
+)

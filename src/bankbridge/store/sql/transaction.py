@@ -12,7 +12,7 @@ from bankbridge.machine.notices import Subject
 from bankbridge.machine.status import Status
 from bankbridge.store import LogEntry, Parked, StoredDelivery, Transaction
 from bankbridge.store.sql import statements as sql
-from bankbridge.store.sql.databases import insert_new, put
+from bankbridge.store.sql.databases import Database, insert_new, put
 from bankbridge.store.sql.sealing import Sealer
 from bankbridge.store.sql.tables import ACCOUNTS, DELIVERIES, INTENTS, LINKS, PARKED, SUBJECT
 from bankbridge.words.errors import StaleVersionError, UnknownLinkError
@@ -21,16 +21,22 @@ from bankbridge.words.ids import AccountId, ConnectionName, DeliveryId, IntentId
 _T = TypeVar("_T")
 
 
-def run_on(connection: sa.Connection, sealer: Sealer, work: Callable[[Transaction], _T]) -> _T:
+def run_on(
+    database: Database, connection: sa.Connection, sealer: Sealer, work: Callable[[Transaction], _T]
+) -> _T:
     """Run ``work`` on a connection in a transaction, with what `bankbridge.store.Transaction` promises."""
     transaction = _SqlTransaction(connection, sealer)
     result = work(transaction)
-    transaction.write_down()
+    transaction.finish(database)
     return result
 
 
 class _SqlTransaction:
-    """What is only written, and not read again by most work, is written at the end, all at once."""
+    """What is only written, and not read again by most work, is written at the end, all at once.
+
+    It keeps what it was about (``_about``: links, accounts, refreshes, whether they were there or not) and whether it
+    wrote, for the databases that must be told.
+    """
 
     def __init__(self, connection: sa.Connection, sealer: Sealer) -> None:
         self._connection = connection
@@ -38,9 +44,16 @@ class _SqlTransaction:
         self._sealer = sealer
         self._settled: list[dict[str, object]] = []
         self._logged: list[dict[str, object]] = []
+        self._about: set[str] = set()
+        self._wrote = False
 
-    def write_down(self) -> None:
-        """Write what was put off: nothing of it may be missing at the commit, or when it is asked for."""
+    def finish(self, database: Database) -> None:
+        """Write what was put off; to be called before the commit."""
+        self._write_down()
+        if self._wrote:
+            database.mark(self._connection, self._about)
+
+    def _write_down(self) -> None:
         for statement, rows in ((sql.SETTLE_DELIVERY, self._settled), (sql.ADD_TO_LOG, self._logged)):
             if rows:
                 self._connection.execute(statement, rows)
@@ -49,6 +62,7 @@ class _SqlTransaction:
     # --- links
 
     def link(self, link_id: LinkId, connection: ConnectionName | None = None) -> Link | None:
+        self._is_about(link_id=link_id)
         if connection is None:
             return self._only_link(sql.LINK_ANYWHERE, the_id=link_id)
         return self._only_link(sql.LINK, the_id=link_id, the_connection=connection)
@@ -57,11 +71,18 @@ class _SqlTransaction:
         return self._links(sql.ALL_LINKS)
 
     def link_of_account(self, account_id: AccountId, connection: ConnectionName | None = None) -> Link | None:
+        self._is_about(account_id=account_id)
         if connection is None:
-            return self._only_link(sql.LINK_OF_ACCOUNT_ANYWHERE, the_id=account_id)
-        return self._only_link(sql.LINK_OF_ACCOUNT, the_id=account_id, the_connection=connection)
+            link = self._only_link(sql.LINK_OF_ACCOUNT_ANYWHERE, the_id=account_id)
+        else:
+            link = self._only_link(sql.LINK_OF_ACCOUNT, the_id=account_id, the_connection=connection)
+        if link is not None:
+            self._is_about(link_id=link.id)
+        return link
 
     def save_link(self, link: Link) -> None:
+        self._is_about(link_id=link.id)
+        self._wrote = True
         row = {"id": link.id, "connection": link.connection}
         self._put(LINKS, row, {"document": self._sealer.seal(link)})
         if link.accounts:
@@ -70,21 +91,27 @@ class _SqlTransaction:
     def _map_accounts(self, link: Link, accounts: set[AccountId]) -> None:
         given = {**_the(link), "the_accounts": list(accounts)}
         for account_id in accounts.difference(self._connection.scalars(sql.MAPPED_ACCOUNTS, given)):
+            self._is_about(account_id=account_id)
             row = {"id": account_id, "connection": link.connection}
             self._put(ACCOUNTS, row, {"link_id": link.id})
 
     # --- intents
 
     def intent(self, intent_id: IntentId) -> RefreshIntent | None:
+        self._is_about(intent_id=intent_id)
         return _first(self._intents(sql.INTENT, the_id=intent_id))
 
     def intents(self, link: Link, *, limit: int) -> Sequence[RefreshIntent]:
+        self._is_about(link_id=link.id)
         return self._intents(sql.INTENTS_OF_LINK, **_the(link), the_limit=limit)
 
     def open_intent(self, link: Link) -> RefreshIntent | None:
+        self._is_about(link_id=link.id)
         return _first(self._intents(sql.OPEN_INTENT, **_the(link)))
 
     def add_intent(self, intent: RefreshIntent) -> None:
+        self._is_about(link_id=intent.link_id, intent_id=intent.id)
+        self._wrote = True
         home = {"the_id": intent.link_id, "the_connection": intent.connection}
         if self._connection.scalar(sql.HAS_LINK, home) is None:
             msg = f"link {intent.link_id}: is not stored; add it first"
@@ -95,6 +122,8 @@ class _SqlTransaction:
             raise StaleVersionError(msg)
 
     def save_intent(self, intent: RefreshIntent, *, replaces: int) -> None:
+        self._is_about(link_id=intent.link_id)
+        self._wrote = True
         given = {"the_id": intent.id, "the_version": replaces}
         save = sql.SAVE_ENDED_INTENT if intent.status.terminal else sql.SAVE_OPEN_INTENT
         if self._connection.execute(save, given | self._intent_row(intent)).rowcount:
@@ -115,7 +144,8 @@ class _SqlTransaction:
     # --- deliveries
 
     def add_delivery(self, stored: StoredDelivery) -> bool:
-        self.write_down()
+        self._write_down()
+        self._wrote = True
         row = {
             "id": stored.id,
             "received_at": stored.delivery.received_at,
@@ -127,21 +157,25 @@ class _SqlTransaction:
         return _first(self._deliveries(sql.DELIVERY, the_id=delivery_id))
 
     def waiting_deliveries(self, *, limit: int) -> Sequence[StoredDelivery]:
-        self.write_down()
+        self._write_down()
         return self._deliveries(sql.WAITING_DELIVERIES, the_limit=limit)
 
     def settle_delivery(self, delivery_id: DeliveryId, result: str) -> None:
+        self._wrote = True
         self._settled.append({"the_id": delivery_id, "the_result": result})
 
     # --- parked notices
 
     def park(self, parked: Parked) -> None:
-        about = {name: getattr(parked.about, name) for name in SUBJECT}
+        about = _ids(parked.about)
+        self._is_about(**about)
+        self._wrote = True
         row = {"delivery_id": parked.delivery_id, "notice": parked.index}
         self._put(PARKED, row, {"connection": parked.connection, "until": parked.until, **about})
 
     def parked_for(self, about: Subject, connection: ConnectionName) -> Sequence[Parked]:
-        given = {f"the_{name}": getattr(about, name) for name in SUBJECT}
+        self._is_about(**_ids(about))
+        given = {f"the_{name}": value for name, value in _ids(about).items()}
         return [
             Parked(
                 delivery_id=row.delivery_id,
@@ -154,10 +188,13 @@ class _SqlTransaction:
         ]
 
     def unpark(self, parked: Parked) -> None:
+        self._wrote = True
         self._connection.execute(sql.UNPARK, {"the_id": parked.delivery_id, "the_notice": parked.index})
 
     def drop_parked(self, now: datetime) -> int:
-        return self._connection.execute(sql.DROP_PARKED, {"the_time": now}).rowcount
+        dropped = self._connection.execute(sql.DROP_PARKED, {"the_time": now}).rowcount
+        self._wrote = self._wrote or dropped > 0
+        return dropped
 
     # --- the log
 
@@ -172,10 +209,11 @@ class _SqlTransaction:
             "said": entry.said,
             "delivery_id": entry.delivery_id,
         }
+        self._wrote = True
         self._logged.append(row)
 
     def log_of(self, intent_id: IntentId) -> Sequence[LogEntry]:
-        self.write_down()
+        self._write_down()
         return [
             LogEntry(
                 intent_id=row.intent_id,
@@ -191,6 +229,9 @@ class _SqlTransaction:
         ]
 
     # --- rows and values
+
+    def _is_about(self, **ids: str | None) -> None:
+        self._about.update(f"{name} {value}" for name, value in ids.items() if value is not None)
 
     def _insert_new(self, table: sa.Table, row: Mapping[str, object]) -> bool:
         return self._connection.execute(insert_new(self._backend, table), row).rowcount > 0
@@ -220,7 +261,10 @@ class _SqlTransaction:
 
     def _intents(self, statement: sa.Executable, **given: object) -> list[RefreshIntent]:
         rows = self._connection.execute(statement, given)
-        return [self._sealer.open(RefreshIntent, row.document, f"intent {row.id}") for row in rows]
+        intents = [self._sealer.open(RefreshIntent, row.document, f"intent {row.id}") for row in rows]
+        for intent in intents:
+            self._is_about(link_id=intent.link_id)
+        return intents
 
     def _deliveries(self, statement: sa.Executable, **given: object) -> list[StoredDelivery]:
         rows = self._connection.execute(statement, given)
@@ -232,6 +276,10 @@ class _SqlTransaction:
 
 def _first(found: Sequence[_T]) -> _T | None:
     return found[0] if found else None
+
+
+def _ids(about: Subject) -> dict[str, str | None]:
+    return {name: getattr(about, name) for name in SUBJECT}
 
 
 def _the(link: Link) -> dict[str, object]:

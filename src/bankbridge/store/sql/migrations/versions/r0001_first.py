@@ -1,4 +1,4 @@
-"""Links, accounts, intents, deliveries, parked notices and the log."""
+"""Links, accounts, intents, deliveries, parked notices, the log, and marks."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,6 +18,12 @@ def upgrade() -> None:
     _intents()
     _deliveries()
     _log()
+    op.create_table(
+        "bankbridge_marks",
+        sa.Column("mark", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("times", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("mark", name="bankbridge_marks_pkey"),
+    )
 
 
 def _id(name: str, *, nullable: bool = False) -> sa.Column[str]:

@@ -1,0 +1,16 @@
+"""The store's benchmarks still run; how fast is not for a test to say."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--calls", "30"), ("--calls", "10", "--links", "20,40")], ids=["ingest", "links"]
+)
+def test_the_store_can_be_measured(arguments):
+    command = [sys.executable, "-m", "tests.benchmarks.store", *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("ratio") == {2: 4, 4: 6}[len(arguments)]
