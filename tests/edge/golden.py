@@ -67,6 +67,7 @@ _FIRST_ATTEMPT: Final = Attempt(
     ),
     end=End(kind=EndKind.FAILED, failure=_UNAVAILABLE),
     failure=_UNAVAILABLE,
+    asking=True,
     unclear=1,
     unanswered=1,
     reads=3,

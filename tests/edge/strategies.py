@@ -98,6 +98,7 @@ attempts = every_field(
     end=maybe(ends),
     refusal=maybe(failures),
     failure=maybe(failures),
+    asking=st.booleans(),
     unclear=counts,
     unanswered=counts,
     reads=counts,

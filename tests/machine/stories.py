@@ -191,7 +191,15 @@ def without_bookkeeping(intent: RefreshIntent) -> RefreshIntent:
     """The intent without when to look next and when and how often we looked or asked."""
     attempts = [
         attrs.evolve(
-            attempt, reads=0, looked_at=None, read_at=None, unclear=0, unanswered=0, key="", asked_at=at()
+            attempt,
+            reads=0,
+            looked_at=None,
+            read_at=None,
+            asking=False,
+            unclear=0,
+            unanswered=0,
+            key="",
+            asked_at=at(),
         )
         for attempt in (*intent.past, intent.attempt)
     ]

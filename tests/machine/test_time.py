@@ -182,6 +182,8 @@ def test_a_create_that_had_no_answer_and_is_then_turned_away_at_the_door_is_aske
     assert intent.wake.at == at(9)
     replays = Policy(new_key_after_answer=True)
     assert tell(unanswered, turned_away, policy=replays).attempt.key != wish().attempt.key
+    killed = tell(wish(), woken(), woken(), turned_away)
+    assert killed.status is Status.REQUESTED, "the process died with the create under way"
     answered = tell(wish(), woken(), CreateUnclear(detail="HTTP 500", answered=True), turned_away)
     assert answered.status is Status.BACKING_OFF, "nobody doubts that nothing runs"
     assert tell(unanswered, CreateRefused(failure=FOR_GOOD)).status is Status.FAILED

@@ -267,15 +267,19 @@ def _wake(intent: RefreshIntent, now: datetime, policy: Policy) -> Transition:
             if now >= deadline_of(attempt, timing):
                 return _stop(intent, policy.joint.by_evidence(attempt), now, policy)
             # The lease: if this worker dies before the answer is stored, another asks again with the same key.
-            asked = attrs.evolve(intent, wake=WakeUp(at=now + timing.unclear, purpose=WakePurpose.CREATE))
             again = attempt.unclear > 0 or intent.version > 0
-            return Transition(intent=asked, effects=(_create(attempt, look_first=again),))
+            asked = attrs.evolve(attempt, asking=True, unanswered=attempt.unanswered + attempt.asking)
+            lease = WakeUp(at=now + timing.unclear, purpose=WakePurpose.CREATE)
+            return Transition(
+                intent=attrs.evolve(intent, attempt=asked, wake=lease),
+                effects=(_create(asked, look_first=again),),
+            )
         case Status.BACKING_OFF:
             begun = attrs.evolve(
                 intent,
                 status=Status.REQUESTED,
                 past=(*intent.past, attrs.evolve(attempt, failure=intent.failure)),
-                attempt=new_attempt(intent.id, attempt.number + 1, now),
+                attempt=attrs.evolve(new_attempt(intent.id, attempt.number + 1, now), asking=True),
                 failure=None,
                 wake=WakeUp(at=now + timing.unclear, purpose=WakePurpose.CREATE),
             )
@@ -324,6 +328,7 @@ def _ask_again(
     replays = answered and policy.new_key_after_answer
     asked = attrs.evolve(
         attempt,
+        asking=False,
         unclear=unclear,
         unanswered=attempt.unanswered + (not answered),
         key=key_of(intent.id, attempt.number, unclear) if replays else attempt.key,

@@ -129,6 +129,8 @@ class Attempt:
     """Why the provider refused the create; gone once something has started all the same."""
     failure: Failure | None = None
     """Why it did not do, once the next attempt has begun."""
+    asking: bool = False
+    """Whether the create was sent and nobody has said yet what came of it: its process may have died."""
     unclear: int = 0
     """How often the create had no clear answer."""
     unanswered: int = 0
