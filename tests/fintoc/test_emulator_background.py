@@ -111,6 +111,17 @@ def test_an_account_that_vanishes_does_not_report(fintoc, receiver):
     assert list(fintoc.story(link)["intents"][1]["accounts"]) == list(link.account_ids[:2])
 
 
+@pytest.mark.parametrize("word", ["succeeds", "account_vanishes", "rejects"])
+def test_a_link_whose_accounts_have_all_vanished_is_refreshed_all_the_same(fintoc, word):
+    link = fintoc.emulator.add_link(attempts=[word], accounts=2)
+    for account_id in link.account_ids:
+        fintoc.emulator.remove_account(account_id)
+    intent = fintoc.create(link)
+    assert intent.status_code == 201
+    fintoc.advance(minutes=2)
+    assert fintoc.story(link)["intents"][0]["status"] == "succeeded"
+
+
 def test_accounts_come_and_go_when_a_test_wants_it(fintoc):
     link = fintoc.emulator.add_link(accounts=2)
     intent = fintoc.create(link).json()

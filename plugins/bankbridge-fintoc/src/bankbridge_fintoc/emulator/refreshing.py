@@ -151,7 +151,10 @@ def _schedule(
 
     if ending.accounts == "appears":
         later(0, appear)
-    if ending.accounts == "vanishes":
+    elif not reports:
+        # Every account has vanished before: there is nothing that could report.
+        later(0, lambda at: _end_if_all_reported(world, link, intent, at))
+    elif ending.accounts == "vanishes":
         _, gone = world.accounts[reports.pop().account_id]
         later(0, lambda at: remove_account(world, link, gone, at))
     for step, report in enumerate(reports):
