@@ -107,6 +107,9 @@ def test_sqlite_scans_and_sorts_nothing(sqlite, tmp_path):
 
 def test_postgresql_scans_and_sorts_nothing(postgresql):
     sent = statements_of(postgresql)
+    # The server would do it by itself, but not at once; until then it takes a table for an empty one.
+    with postgresql._database.engine.begin() as connection:
+        connection.exec_driver_sql("ANALYZE")
     for statement, given in sent.items():
         for node in nodes(plan_of(postgresql, statement, given)):
             assert node["Node Type"] != "Seq Scan", statement
