@@ -51,6 +51,55 @@ def test_two_refused_logins_close_every_way_until_the_person_connects_again(colo
         assert stage.play([again.id])[again.id].status is Status.SUCCEEDED
 
 
+@pytest.mark.parametrize("webhooks", ["normal", "lost"])
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_login_that_was_refused_after_we_canceled_counts_all_the_same(colour, webhooks):
+    """Fintoc cannot cancel: the refresh runs on, and the bank may refuse it."""
+    with staged("fintoc", colour=colour) as stage:
+        link = stage.link("rejects_unconfirmed", webhooks=webhooks)
+        for _ in range(4):
+            intent = stage.bridge.refresh(link.link_id, attended=True)
+            stage.pass_time(20)
+            stage.bridge.cancel(intent.id)
+            stage.pass_time(2 * 3600)
+        assert stage.truth(link)["refused_logins"] == 2
+        assert (intent.status, intent.failure.reason) == (Status.REJECTED, Reason.CREDENTIALS_REJECTED)
+        stage.emulator.reconnect(link.link_id)
+        stage.bridge.reconnected(link.link_id)
+        assert stage.bridge.refresh(link.link_id).status is Status.IN_PROGRESS, (
+            "what was before it does not count"
+        )
+
+
+def test_what_still_runs_after_we_canceled_is_not_joined_by_another():
+    """The answer to the cancel was lost: at Rail, where nothing stops a second refresh, we wait for the first."""
+    with staged("rail", webhooks=False) as stage:
+        link = stage.link("succeeds")
+        first = stage.bridge.refresh(link.link_id)
+        stage.emulator.faults.next("reset")
+        stage.bridge.cancel(first.id)
+        second = stage.bridge.refresh(link.link_id)
+        assert (second.status, second.failure.reason) == (Status.BACKING_OFF, Reason.ALREADY_IN_PROGRESS)
+        assert stage.play([second.id])[second.id].status is Status.SUCCEEDED
+        one, other = stage.truth(link)["intents"]
+        assert one["ended_at"] <= other["created_at"]
+        step = stage.bridge.outcome(first.id).next_step
+        assert isinstance(step, FetchMovements), "a late success is real data"
+
+
+def test_a_refresh_before_that_cannot_be_read_holds_the_next_one_back():
+    with staged("fintoc", webhooks=False) as stage:
+        link = stage.link("rejects_unconfirmed")
+        first = stage.bridge.refresh(link.link_id)
+        stage.bridge.cancel(first.id)
+        stage.pass_time(600)
+        stage.emulator.faults.rates = {"html_502": 1.0}
+        second = stage.bridge.refresh(link.link_id)
+        assert (second.status, second.failure.ours) == (Status.BACKING_OFF, True)
+        stage.emulator.faults.rates = {}
+        assert len(stage.truth(link)["creates"]) == 1
+
+
 @pytest.mark.parametrize(
     ("provider", "word", "status", "step"),
     [

@@ -216,15 +216,15 @@ def _stop(intent: RefreshIntent, over: Over, now: datetime, policy: Policy) -> T
 
 def _confirm(intent: RefreshIntent, now: datetime, policy: Policy) -> Transition:
     """Everything hints at an end: read it at once, or as soon as it may be read again."""
-    attempt, may_read_at = intent.attempt, _may_read_at(intent.attempt, now, policy.timing)
-    if may_read_at <= now:
+    attempt, soonest = intent.attempt, may_read_at(intent.attempt, now, policy.timing)
+    if soonest <= now:
         looked = attrs.evolve(intent, attempt=attrs.evolve(attempt, looked_at=now))
         return Transition(intent=_go_on(looked, now, policy), effects=(_read(attempt),))
-    soon = attrs.evolve(attempt, read_at=min(attempt.read_at or may_read_at, may_read_at))
+    soon = attrs.evolve(attempt, read_at=min(attempt.read_at or soonest, soonest))
     return Transition(intent=_go_on(attrs.evolve(intent, attempt=soon), now, policy))
 
 
-def _may_read_at(attempt: Attempt, at: datetime, timing: Timing) -> datetime:
+def may_read_at(attempt: Attempt, at: datetime, timing: Timing) -> datetime:
     """``at``, or later where that would be too soon after the last look, whatever asks for this one."""
     return at if attempt.looked_at is None else max(at, attempt.looked_at + timing.poll_floor)
 
@@ -247,7 +247,7 @@ def _go_on(intent: RefreshIntent, now: datetime, policy: Policy) -> RefreshInten
         key=lambda look: look[1],
     )
     status = Status.IN_PROGRESS if prompt is None else Status.REQUIRES_MFA
-    wake = WakeUp(at=_may_read_at(attempt, at, timing), purpose=purpose)
+    wake = WakeUp(at=may_read_at(attempt, at, timing), purpose=purpose)
     return attrs.evolve(intent, attempt=attempt, status=status, failure=None, wake=wake)
 
 

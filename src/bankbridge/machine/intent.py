@@ -10,7 +10,7 @@ import attrs
 from bankbridge.machine.attempt import Attempt, WakePurpose
 from bankbridge.machine.status import Status
 from bankbridge.words.ids import ConnectionName, IntentId, LinkId
-from bankbridge.words.reasons import Failure
+from bankbridge.words.reasons import Failure, Reason
 
 
 class Scope(enum.Enum):
@@ -51,6 +51,12 @@ class RefreshIntent:
     wake: WakeUp | None = None
     ended_at: datetime | None = None
     version: int = 0
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether it is over because we stopped waiting, not because the provider said so."""
+        expired = self.failure is not None and self.failure.ours and self.failure.reason is Reason.MFA_EXPIRED
+        return self.status in (Status.CANCELED, Status.LOST) or (self.status is Status.FAILED and expired)
 
 
 _KEYS: Final = uuid.UUID("6f1a52d4-5b0f-4c9d-9d0e-0d7a1c3e9b52")

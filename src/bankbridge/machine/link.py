@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from bankbridge.machine.intent import RefreshIntent
+from bankbridge.machine.joint import Over
 from bankbridge.machine.policy import Policy
 from bankbridge.machine.status import TERMINAL, Status
 from bankbridge.words.ids import AccountId, ConnectionName, LinkId
@@ -192,8 +193,8 @@ def account_for(
             cooldown_until=None if cooldown is None else now + cooldown,
             refreshed_at=now,
         )
-    was, reason = _reason_of(before), _reason_of(after)
-    if reason is None or reason is was:
+    was, reason = _reason_of(before, policy), _reason_of(after, policy)
+    if reason is None or reason is was or _is_outdated(link, before):
         return link
     taken_back = was is not None and link.status is _STATUS_AFTER.get(was)
     status = _STATUS_AFTER.get(reason, LinkStatus.ACTIVE if taken_back else link.status)
@@ -210,9 +211,16 @@ def account_for(
     )
 
 
-def _reason_of(intent: RefreshIntent) -> Reason | None:
-    """Why its attempt did not do, once that is settled."""
-    return intent.failure.reason if intent.failure is not None and intent.status in _SETTLED else None
+def _reason_of(intent: RefreshIntent, policy: Policy) -> Reason | None:
+    """Why its attempt did not do, once that is settled. Where we stopped waiting, the provider may still say so."""
+    verdict = policy.joint.judge(intent.attempt) if intent.gave_up else None
+    failure = verdict.failure if isinstance(verdict, Over) else intent.failure
+    return failure.reason if failure is not None and intent.status in _SETTLED else None
+
+
+def _is_outdated(link: Link, intent: RefreshIntent) -> bool:
+    """Whether the link's status follows from something that came after the intent was over."""
+    return intent.ended_at is not None and link.status_at is not None and intent.ended_at < link.status_at
 
 
 @attrs.frozen(kw_only=True)

@@ -3,42 +3,29 @@
 import logging
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime
 from typing import Final
-
-import attrs
 
 from bankbridge.machine.effects import CancelRefresh, CreateRefresh, Effect, ReadRefresh
 from bankbridge.machine.events import (
     Canceler,
     CancelRequested,
     CreateRefused,
-    CreateUnclear,
-    Event,
     PromptAnswered,
-    ReadFinished,
 )
 from bankbridge.machine.intent import RefreshIntent, Scope, new_intent
 from bankbridge.machine.link import Link
 from bankbridge.machine.outcome import Outcome, outcome_of
 from bankbridge.machine.status import Status
 from bankbridge.provider import Evidence
-from bankbridge.refusals import failure_of
-from bankbridge.shells.connections import Connection, Core
+from bankbridge.shells.connections import Core
+from bankbridge.shells.evidence import canceled, created, read
 from bankbridge.shells.inbox import drain, retry_parked
-from bankbridge.shells.jobs import Job, announce, call, transact
+from bankbridge.shells.jobs import Job, announce, transact
+from bankbridge.shells.lookback import look_back
 from bankbridge.shells.news import News
 from bankbridge.shells.telling import Telling, telling
 from bankbridge.store import Transaction
-from bankbridge.wire import Flow
-from bankbridge.words.errors import (
-    NotSupportedError,
-    PayloadError,
-    RefusedError,
-    TransportError,
-    UnknownIntentError,
-    UnknownLinkError,
-)
+from bankbridge.words.errors import UnknownIntentError, UnknownLinkError
 from bankbridge.words.ids import ConnectionName, IntentId, LinkId
 from bankbridge.words.reasons import Failure, Reason
 
@@ -209,17 +196,21 @@ def perform(core: Core, intent_id: IntentId, effects: list[Effect]) -> Job[None]
         asked_at = core.clock()
         match effect:
             case CreateRefresh(look_first=again):
-                look_first = again and connection.provider.capabilities.finds_running
-                flow = connection.provider.create_refresh(
-                    link, attempt, scope=intent.scope, look_first=look_first, now=asked_at
-                )
-                evidence = yield from _created(connection, flow, asked_at)
+                unfit = None if again else (yield from look_back(core, connection, link, intent))
+                if unfit is None:
+                    look_first = again and connection.provider.capabilities.finds_running
+                    flow = connection.provider.create_refresh(
+                        link, attempt, scope=intent.scope, look_first=look_first, now=asked_at
+                    )
+                    evidence = yield from created(connection, flow, asked_at)
+                else:
+                    evidence = Evidence(events=(CreateRefused(failure=unfit),), words=unfit.message or "")
             case ReadRefresh():
                 flow = connection.provider.poll_refresh(link, attempt, now=asked_at)
-                evidence = yield from _read(connection, flow, asked_at)
+                evidence = yield from read(connection, flow, asked_at)
             case CancelRefresh():
                 flow = connection.provider.cancel_refresh(link, attempt, now=asked_at)
-                evidence = yield from _canceled(connection, flow)
+                evidence = yield from canceled(connection, flow)
         wanted = yield from _told(core, intent_id, evidence, attempt.number)
         # What was read a moment ago is not read again at once: the next look is scheduled.
         queue.extend(
@@ -247,44 +238,3 @@ def _told(core: Core, intent_id: IntentId, evidence: Evidence, attempt: int) -> 
     effects, news = yield from transact(work)
     yield from announce(news)
     return effects
-
-
-def _created(connection: Connection, flow: Flow[Evidence], now: datetime) -> Job[Evidence]:
-    try:
-        return (yield from call(connection, flow))
-    except TransportError as error:
-        return _evidence(CreateUnclear(detail=str(error)), str(error))
-    except PayloadError as error:
-        return _evidence(CreateUnclear(detail=str(error), answered=True), str(error))
-    except RefusedError as error:
-        # What is read before the create was refused: nothing has been asked for yet.
-        failure = failure_of(error, now=now)
-        if failure.reason is Reason.PROVIDER_ERROR:
-            return _evidence(CreateUnclear(detail=str(error)), str(error))
-        return _evidence(CreateRefused(failure=failure), str(error))
-    except NotSupportedError as error:
-        failure = Failure(reason=Reason.CONFIGURATION, message=str(error), ours=True)
-        return _evidence(CreateRefused(failure=failure), str(error))
-
-
-def _read(connection: Connection, flow: Flow[Evidence], now: datetime) -> Job[Evidence]:
-    try:
-        evidence = yield from call(connection, flow, once=True)
-    except (TransportError, PayloadError) as error:
-        failure = Failure(reason=Reason.PROVIDER_ERROR, message=str(error), ours=True)
-        return _evidence(ReadFinished(failure=failure), str(error))
-    except RefusedError as error:
-        return _evidence(ReadFinished(failure=failure_of(error, now=now)), str(error))
-    return attrs.evolve(evidence, events=(*evidence.events, ReadFinished()))
-
-
-def _canceled(connection: Connection, flow: Flow[Evidence]) -> Job[Evidence]:
-    """The intent is canceled whatever the provider says to it; what it says is only kept in the log."""
-    try:
-        return (yield from call(connection, flow))
-    except (TransportError, PayloadError, RefusedError) as error:
-        return Evidence(events=(), words=str(error))
-
-
-def _evidence(event: Event, words: str) -> Evidence:
-    return Evidence(events=(event,), words=words)
