@@ -117,10 +117,12 @@ class WebhookSender:
             is_passed = loop.create_future()
             held.append(is_passed)
         firsts: list[_Moment] = [loop.create_future() for _ in range(sending.faults.copies)]
+        is_led = asyncio.Event()
+        if not sending.faults.corrupt:
+            is_led.set()
         for first in firsts:
             first.add_done_callback(lambda _: _let_go(held, overtaken))
-            is_led_by_corrupt = sending.faults.corrupt and first is firsts[0]
-            self._start(self._deliver(sending, first, is_passed, is_led_by_corrupt=is_led_by_corrupt))
+            self._start(self._deliver(sending, first, is_passed, is_led, leads=first is firsts[0]))
         return firsts
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -131,12 +133,15 @@ class WebhookSender:
         task.add_done_callback(lambda _: self._leave())
 
     async def _deliver(
-        self, sending: Sending, first: _Moment, is_passed: _Moment | None, *, is_led_by_corrupt: bool
+        self, sending: Sending, first: _Moment, is_passed: _Moment | None, is_led: asyncio.Event, *, leads: bool
     ) -> None:
+        """Deliver one copy; a corrupt one, sent by the copy that ``leads``, is answered before any other leaves."""
         try:
             await self._hold_back(sending, is_passed)
-            if is_led_by_corrupt:
+            if leads and not is_led.is_set():
                 await self._try(sending, 1, is_corrupt=True)
+                is_led.set()
+            await is_led.wait()
             first_try = last_try = await self._try(sending, 1, skew=sending.faults.skew)
         finally:
             if not first.done():

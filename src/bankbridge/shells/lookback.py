@@ -32,8 +32,11 @@ def look_back(core: Core, connection: Connection, link: Link, intent: RefreshInt
 
     def claim(tx: Transaction) -> tuple[RefreshIntent | None, datetime]:
         before = _unheard(tx, link, intent, oldest=now - policy.timing.intent)
-        if before is None or (soonest := may_read_at(before.attempt, now, policy.timing)) > now:
-            return before, now if before is None else soonest
+        if before is None:
+            return None, now
+        soonest = may_read_at(before.attempt, now, policy.timing)
+        if soonest > now:
+            return before, soonest
         looked = attrs.evolve(before.attempt, looked_at=now)
         claimed = attrs.evolve(before, attempt=looked, version=before.version + 1)
         tx.save_intent(claimed, replaces=before.version)
