@@ -133,7 +133,13 @@ class WebhookSender:
         task.add_done_callback(lambda _: self._leave())
 
     async def _deliver(
-        self, sending: Sending, first: _Moment, is_passed: _Moment | None, is_led: asyncio.Event, *, leads: bool
+        self,
+        sending: Sending,
+        first: _Moment,
+        is_passed: _Moment | None,
+        is_led: asyncio.Event,
+        *,
+        leads: bool,
     ) -> None:
         """Deliver one copy; a corrupt one, sent by the copy that ``leads``, is answered before any other leaves."""
         try:
