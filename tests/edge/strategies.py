@@ -118,7 +118,7 @@ intents = every_field(
     attempt=attempts,
     past=st.lists(attempts, max_size=1).map(tuple),
     failure=maybe(failures),
-    wake=maybe(every_field(WakeUp, at=moments, purpose=st.sampled_from(WakePurpose))),
+    wake=maybe(every_field(WakeUp, at=moments, purpose=st.sampled_from(WakePurpose), version=counts)),
     ended_at=maybe(moments),
     version=counts,
 )

@@ -108,6 +108,20 @@ def test_a_dead_worker_leaves_a_wake_up_behind(status: Status):
     assert woken_once.intent.wake.at > at(5)
 
 
+def test_a_wake_up_has_the_version_that_set_it_until_another_is_set():
+    intent = wish()
+    assert (intent.version, intent.wake and intent.wake.version) == (0, 0)
+    asked = tell(intent, woken(), minute=0)
+    running = tell(asked, started(A, B), policy=EVERY, minute=1)
+    assert (running.version, running.wake and running.wake.version) == (2, 2)
+    heard = tell(running, reported(A, minute=2), policy=EVERY, minute=2)
+    assert heard.version == 3
+    assert heard.wake == running.wake
+    assert (heard.wake and heard.wake.version) == 2
+    looked = tell(heard, woken(), policy=EVERY, minute=3)
+    assert (looked.version, looked.wake and looked.wake.version) == (4, 4)
+
+
 # --- the create ------------------------------------------------------------------------------------------
 
 

@@ -69,8 +69,15 @@ def advance(
         msg = f"intent {intent.id}: {type(event).__name__} {led}"
         raise ImpossibleEventError(msg)
     if transition.intent == intent:
-        return transition
-    return attrs.evolve(transition, intent=attrs.evolve(transition.intent, version=intent.version + 1))
+        return Transition(intent=intent, effects=transition.effects)
+    return attrs.evolve(transition, intent=_next_version(intent, transition.intent))
+
+
+def _next_version(before: RefreshIntent, after: RefreshIntent) -> RefreshIntent:
+    version, wake = before.version + 1, after.wake
+    if wake is not None:
+        wake = before.wake if wake == before.wake else attrs.evolve(wake, version=version)
+    return attrs.evolve(after, version=version, wake=wake)
 
 
 def _next(intent: RefreshIntent, event: ev.Event, now: datetime, policy: Policy) -> Transition:

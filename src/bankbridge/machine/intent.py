@@ -22,10 +22,14 @@ class Scope(enum.Enum):
 
 @attrs.frozen(kw_only=True)
 class WakeUp:
-    """When to look at an intent again if nothing is heard before, and what for."""
+    """When to look at an intent again if nothing is heard before, and what for.
+
+    ``version`` is the version of the intent that set it, by which a wake-up that comes late knows it was replaced.
+    """
 
     at: datetime
     purpose: WakePurpose
+    version: int = attrs.field(default=0, eq=False)
 
 
 @attrs.frozen(kw_only=True)

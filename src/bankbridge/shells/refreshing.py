@@ -3,8 +3,10 @@
 import logging
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
+from bankbridge.engine import Timer
 from bankbridge.machine.effects import CancelRefresh, CreateRefresh, Effect, ReadRefresh
 from bankbridge.machine.events import (
     Canceler,
@@ -116,6 +118,14 @@ def retry(core: Core, intent_id: IntentId) -> Job[RefreshIntent]:
 def wake_due(core: Core, *, limit: int) -> Job[int]:
     """Drain the inbox, then wake what is due and do what it wants. Returns how many woke."""
     yield from drain(core, limit=limit)
+    woken = yield from claim_due(core, limit=limit)
+    for one in woken:
+        yield from perform(core, one.intent.id, one.effects)
+    return len(woken)
+
+
+def claim_due(core: Core, *, limit: int) -> Job[list[Telling]]:
+    """Wake what is due, so that nobody else does. What each wants is still to be done, by `perform`."""
     now = core.clock()
 
     def claim(tx: Transaction) -> tuple[list[Telling], list[News]]:
@@ -123,21 +133,45 @@ def wake_due(core: Core, *, limit: int) -> Job[int]:
         woken: list[Telling] = []
         news: list[News] = []
         for intent in tx.due_intents(now, limit=limit):
-            if intent.connection not in core.connections:
-                _log.warning("intent %s: connection %s is not configured here", intent.id, intent.connection)
-                continue
-            link = link_in(tx, intent.link_id, intent.connection)
-            story = telling(tx, link, intent, policy=core.connection(intent.connection).policy, now=now)
-            story.wake()
-            news += story.commit()
-            woken.append(story)
+            story = _awake(core, tx, intent, now)
+            if story is not None:
+                news += story.commit()
+                woken.append(story)
         return woken, news
 
     woken, news = yield from transact(claim)
     yield from announce(news)
-    for story in woken:
-        yield from perform(core, story.intent.id, story.effects)
-    return len(woken)
+    return woken
+
+
+def wake_one(core: Core, timer: Timer) -> Job[bool]:
+    """Wake one intent and do what it wants, if ``timer`` is the one that it has set, and due."""
+    now = core.clock()
+
+    def claim(tx: Transaction) -> tuple[Telling | None, list[News]]:
+        intent = tx.intent(timer.intent_id)
+        wake = None if intent is None else intent.wake
+        if intent is None or wake is None or wake.version != timer.version or wake.at > now:
+            return None, []
+        story = _awake(core, tx, intent, now)
+        return story, [] if story is None else story.commit()
+
+    story, news = yield from transact(claim)
+    yield from announce(news)
+    if story is None:
+        return False
+    yield from perform(core, story.intent.id, story.effects)
+    return True
+
+
+def _awake(core: Core, tx: Transaction, intent: RefreshIntent, now: datetime) -> Telling | None:
+    if intent.connection not in core.connections:
+        _log.warning("intent %s: connection %s is not configured here", intent.id, intent.connection)
+        return None
+    link = link_in(tx, intent.link_id, intent.connection)
+    story = telling(tx, link, intent, policy=core.connection(intent.connection).policy, now=now)
+    story.wake()
+    return story
 
 
 def cancel(core: Core, intent_id: IntentId, *, by: Canceler) -> Job[Outcome]:

@@ -104,9 +104,8 @@ class Telling:
                 # What is not read now has not been looked at yet.
                 looked_at = None if self._stored is None else self._stored.attempt.looked_at
                 attempt, purpose = attrs.evolve(attempt, looked_at=looked_at), WakePurpose.POLL
-            self.intent = attrs.evolve(
-                self.intent, attempt=attempt, wake=WakeUp(at=self.now, purpose=purpose)
-            )
+            wake = WakeUp(at=self.now, purpose=purpose, version=self.intent.version)
+            self.intent = attrs.evolve(self.intent, attempt=attempt, wake=wake)
         self.effects.clear()
 
     def commit(self) -> list[News]:
