@@ -169,6 +169,7 @@ STORED: Final[Mapping[str, object]] = {
         after=Status.IN_PROGRESS,
         said="created",
         delivery_id=DeliveryId("fintoc:evt_1"),
+        told='{"refresh_id":"ri_1","expected":null,"started_at":null,"adopted":true}',
     ),
 }
 

@@ -163,4 +163,5 @@ log_entries = every_field(
     after=st.sampled_from(Status),
     said=maybe(texts),
     delivery_id=maybe(texts),
+    told=maybe(texts),
 )

@@ -59,7 +59,7 @@ def test_what_a_store_holds_is_shown(config, place):
     def write(tx):
         tx.add_intent(v.ended(v.intent("intent_0", home)))
         tx.add_intent(v.intent("intent_1", home))
-        tx.settle_delivery("d_2", "applied")
+        tx.settle_delivery("d_2", "applied", at=v.NOON)
         tx.park(v.parked("d_2", link_id="link_9"))
         tx.log(v.entry("WokeUp"))
 
@@ -90,7 +90,7 @@ def test_pruning_says_what_it_forgot(config, place):
     def settle(tx):
         tx.add_intent(v.ended(v.intent("intent_1", home)))
         for name in ages:
-            tx.settle_delivery(name, "applied")
+            tx.settle_delivery(name, "applied", at=v.NOON)
 
     store.transact(settle)
     assert run(config, "prune").exit_code == 2, "an age must be said"

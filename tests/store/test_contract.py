@@ -53,7 +53,7 @@ def test_work_that_raises_leaves_no_trace(store):
         tx.save_intent(v.ended(running), replaces=0)
         tx.add_intent(v.intent("intent_2", old))
         tx.add_delivery(v.delivery("d_2"))
-        tx.settle_delivery("d_1", "applied")
+        tx.settle_delivery("d_1", "applied", at=v.NOON)
         tx.park(v.parked("d_2", link_id="link_1"))
         tx.unpark(v.parked("d_1", link_id="link_1"))
         tx.log(v.entry("WokeUp"))
@@ -197,7 +197,7 @@ def test_any_text_that_json_can_say_is_stored_as_it_came(store, odd):
         assert tx.waiting_deliveries(limit=9) == [delivery, other]
         assert tx.parked_for(v.about(link_id=odd), v.RAIL) == [parked]
         assert tx.log_of(running.id) == [line]
-        tx.settle_delivery(delivery.id, odd)
+        tx.settle_delivery(delivery.id, odd, at=v.NOON)
         assert tx.waiting_deliveries(limit=9) == [other]
 
     store.transact(look)
@@ -486,7 +486,7 @@ def test_a_settled_delivery_waits_no_more_and_is_still_known(store):
     def work(tx):
         tx.add_delivery(v.delivery("d_1"))
         tx.add_delivery(v.delivery("d_2"))
-        tx.settle_delivery("d_1", "applied")
+        tx.settle_delivery("d_1", "applied", at=v.NOON)
 
     store.transact(work)
     assert store.transact(lambda tx: tx.waiting_deliveries(limit=9)) == [v.delivery("d_2")]
@@ -495,17 +495,17 @@ def test_a_settled_delivery_waits_no_more_and_is_still_known(store):
 
 
 def test_settling_what_never_came_does_nothing(store):
-    store.transact(lambda tx: tx.settle_delivery("d_1", "applied"))
+    store.transact(lambda tx: tx.settle_delivery("d_1", "applied", at=v.NOON))
     store.transact(lambda tx: tx.add_delivery(v.delivery("d_1")))
     assert store.transact(lambda tx: tx.waiting_deliveries(limit=9)) == [v.delivery("d_1")]
 
 
 def test_within_one_transaction_things_happen_in_their_order(store):
     def work(tx):
-        tx.settle_delivery("d_1", "not there yet")
+        tx.settle_delivery("d_1", "not there yet", at=v.NOON)
         tx.add_delivery(v.delivery("d_1"))
         tx.add_delivery(v.delivery("d_2"))
-        tx.settle_delivery("d_2", "applied")
+        tx.settle_delivery("d_2", "applied", at=v.NOON)
         tx.log(v.entry("WokeUp"))
         assert tx.waiting_deliveries(limit=9) == [v.delivery("d_1")]
         assert tx.log_of("intent_1") == [v.entry("WokeUp")]
@@ -589,12 +589,66 @@ def test_what_was_parked_until_before_now_is_dropped_and_counted(store):
     assert store.transact(lambda tx: tx.parked_for(everything, v.RAIL)) == [PARKED[3]]
 
 
+def test_a_delivery_that_is_put_back_waits_again(store):
+    store.add_deliveries([v.delivery("d_1")])
+
+    def work(tx):
+        tx.settle_delivery("d_1", "kept: event type not known", at=v.NOON)
+        tx.put_back("d_1")
+        tx.put_back("d_9")
+        assert tx.waiting_deliveries(limit=9) == [v.delivery("d_1")]
+
+    store.transact(work)
+    assert store.transact(lambda tx: tx.waiting_deliveries(limit=9)) == [v.delivery("d_1")]
+    assert store.transact(lambda tx: tx.unmoving_deliveries(after=0, limit=9, since=v.NOON)) == []
+
+
+def test_what_moved_no_intent_is_read_in_the_order_of_arrival_a_few_at_a_time(store):
+    results = ["already known", "intent intent_1", None, "kept: intent not known", "parked", "intents"]
+    store.add_deliveries([v.delivery(f"d_{number}", v.minutes(number)) for number, _ in enumerate(results)])
+
+    def settle(tx):
+        for number, result in enumerate(results):
+            if result is not None:
+                tx.settle_delivery(f"d_{number}", result, at=v.minutes(10 + number))
+
+    store.transact(settle)
+
+    def read(tx):
+        first = tx.unmoving_deliveries(after=0, limit=2, since=v.NOON)
+        return [*first, *tx.unmoving_deliveries(after=first[-1].position, limit=9, since=v.NOON)]
+
+    found = store.transact(read)
+    assert [(one.stored, one.result, one.at) for one in found] == [
+        (v.delivery(f"d_{number}", v.minutes(number)), results[number], v.minutes(10 + number))
+        for number in (0, 3, 4, 5)
+    ]
+    late = store.transact(lambda tx: tx.unmoving_deliveries(after=0, limit=9, since=v.minutes(4)))
+    assert [one.stored.id for one in late] == ["d_4", "d_5"]
+
+
+def test_every_intent_is_read_in_the_order_of_making_a_few_at_a_time(store):
+    homes = [v.with_link(store, v.link(f"link_{number}")) for number in range(4)]
+    made = [v.intent(f"intent_{9 - number}", home) for number, home in enumerate(homes)]
+    store.transact(lambda tx: [tx.add_intent(one) for one in made])
+    changed = v.ended(made[0])
+    store.transact(lambda tx: tx.save_intent(changed, replaces=0))
+
+    def read(tx):
+        first = tx.every_intent(after=0, limit=3)
+        rest = tx.every_intent(after=first[-1][0], limit=3)
+        assert tx.every_intent(after=rest[-1][0], limit=3) == []
+        return [one for _, one in (*first, *rest)]
+
+    assert store.transact(read) == [changed, *made[1:]]
+
+
 # --- the log
 
 
 def test_the_log_keeps_the_order_it_was_written_in(store):
     lines = [
-        v.entry("RefreshStarted", said="created", delivery_id="d_1"),
+        v.entry("RefreshStarted", said="created", delivery_id="d_1", told='{"refresh_id":"ri_1"}'),
         attrs.evolve(v.entry("WokeUp"), at=v.minutes(-5), after=Status.LOST),
         v.entry("RefreshStarted"),
     ]
@@ -614,8 +668,8 @@ def test_what_is_settled_is_forgotten_by_age_and_then_new_again(store):
     store.add_deliveries([v.delivery("d_old"), v.delivery("d_waits"), v.delivery("d_new", LATER)])
 
     def settle(tx):
-        tx.settle_delivery("d_old", "applied")
-        tx.settle_delivery("d_new", "applied")
+        tx.settle_delivery("d_old", "applied", at=v.NOON)
+        tx.settle_delivery("d_new", "applied", at=v.NOON)
 
     store.transact(settle)
     assert store.prune(before=v.NOON) == Pruned()
@@ -638,7 +692,7 @@ def test_a_delivery_is_kept_for_a_notice_that_is_parked(store):
     def park(tx):
         for name, until in (("d_1", v.minutes(90)), ("d_2", v.minutes(30))):
             tx.park(v.parked(name, until, link_id="link_1"))
-            tx.settle_delivery(name, "parked")
+            tx.settle_delivery(name, "parked", at=v.NOON)
 
     store.transact(park)
     assert store.prune(before=LATER) == Pruned(deliveries=1, parked=1)
@@ -701,7 +755,7 @@ def test_more_is_forgotten_than_one_step_takes(store):
     def settle(tx):
         tx.add_intent(over)
         for number in range(many):
-            tx.settle_delivery(f"d_{number}", "applied")
+            tx.settle_delivery(f"d_{number}", "applied", at=v.NOON)
             tx.log(v.entry("WokeUp"))
             tx.park(v.parked(f"p_{number}", link_id="link_1"))
 

@@ -123,7 +123,7 @@ class Both(RuleBasedStateMachine):
     def drain(self, limit, undone):
         def settle(tx):
             for stored in tx.waiting_deliveries(limit=limit):
-                tx.settle_delivery(stored.id, "applied")
+                tx.settle_delivery(stored.id, "applied", at=v.NOON)
                 tx.log(v.entry("WokeUp", said=stored.id, delivery_id=stored.id))
 
         self.work(settle, undone=undone)
@@ -147,7 +147,11 @@ class Both(RuleBasedStateMachine):
 
     @rule(name=intent_ids, at=moments)
     def log(self, name, at):
-        self.work(lambda tx: tx.log(attrs.evolve(v.entry("WokeUp", of=name), at=at)))
+        self.work(lambda tx: tx.log(attrs.evolve(v.entry("WokeUp", of=name, told=name), at=at)))
+
+    @rule(name=delivery_ids)
+    def put_back(self, name):
+        self.work(lambda tx: tx.put_back(name))
 
     @rule(before=moments, intents=st.booleans())
     def prune(self, before, intents):
@@ -172,6 +176,11 @@ class Both(RuleBasedStateMachine):
                 tx.waiting_deliveries(limit=9),
                 [tx.delivery(name) for name in ("d_1", "d_2", "d_3", "d_\ud800")],
                 [tx.parked_for(v.about(link_id=home.id), home.connection) for home in homes],
+                [one for _, one in tx.every_intent(after=0, limit=9)],
+                [
+                    attrs.evolve(one, position=0)
+                    for one in tx.unmoving_deliveries(after=0, limit=9, since=v.NOON)
+                ],
                 [tx.log_of(name) for name in ("intent_1", "intent_2", "intent_3")],
             )
 

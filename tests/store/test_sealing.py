@@ -13,11 +13,11 @@ from bankbridge.store.sql.upkeep import STEP
 from bankbridge.words.errors import StoreKeyError
 from tests.store import values as v
 
-SECRETS = ("link_token_SECRET", "widget_token_SECRET", "whsec_SECRET", "payload_SECRET")
+SECRETS = ("link_token_SECRET", "widget_token_SECRET", "whsec_SECRET", "payload_SECRET", "event_SECRET")
 
 
 def write_secrets(store: SqlStore) -> None:
-    token, widget, header, payload = SECRETS
+    token, widget, header, payload, told = SECRETS
     home = v.link("link_1", token=token)
     prompt = Prompt(id=prompt_id(widget), kind=PromptKind.WIDGET, token=widget, offered_at=v.NOON)
     new = v.intent("intent_1", home)
@@ -30,6 +30,7 @@ def write_secrets(store: SqlStore) -> None:
         tx.add_intent(new)
         tx.save_intent(prompted, replaces=0)
         tx.add_delivery(arrived)
+        tx.log(v.entry("PromptOffered", told=told))
 
     store.transact(write)
 
@@ -79,13 +80,14 @@ def test_a_new_key_seals_and_the_old_one_still_opens(place):
 def test_after_renewing_the_old_key_can_be_thrown_away(place):
     newer = new_key()
     write_secrets(place.open())
-    assert place.open(newer, place.key).renew() == 3
+    assert place.open(newer, place.key).renew() == 4
     only_new = place.open(newer)
 
     def look(tx):
         assert tx.link("link_1").token == SECRETS[0]
         assert tx.intent("intent_1").attempt.prompts[0].token == SECRETS[1]
         assert tx.delivery("d_1").delivery.body == SECRETS[3].encode()
+        assert [line.told for line in tx.log_of("intent_1")] == [SECRETS[4]]
 
     only_new.transact(look)
 
@@ -96,6 +98,7 @@ def test_after_renewing_the_old_key_can_be_thrown_away(place):
         ("link link_1", lambda tx: tx.link("link_1")),
         ("intent intent_1", lambda tx: tx.intent("intent_1")),
         ("delivery d_1", lambda tx: tx.delivery("d_1")),
+        (r"log \d+", lambda tx: tx.log_of("intent_1")),
     ],
 )
 def test_a_wrong_key_names_the_row_it_does_not_open(place, row, read):

@@ -68,7 +68,7 @@ def drain(core: Core, *, limit: int) -> Job[int]:
         for stored in waiting:
             connection = core.connections.get(stored.delivery.connection)
             if connection is None:
-                tx.settle_delivery(stored.id, "kept: its connection is no longer configured")
+                tx.settle_delivery(stored.id, "kept: its connection is no longer configured", at=now)
                 continue
             results: list[str] = []
             for index, notice in enumerate(connection.provider.translate(stored.delivery)):
@@ -81,7 +81,7 @@ def drain(core: Core, *, limit: int) -> Job[int]:
                 else:
                     results.append(routed.result)
                     news += routed.news
-            tx.settle_delivery(stored.id, "; ".join(results) or "nothing said")
+            tx.settle_delivery(stored.id, "; ".join(results) or "nothing said", at=now)
         return len(waiting), news
 
     count, news = yield from transact(work)
@@ -107,7 +107,7 @@ def retry_parked(
         routed = route(Arrival(tx=tx, connection=connection, notice=notice, delivery_id=stored.id, now=now))
         if routed is not None:
             tx.unpark(parked)
-            tx.settle_delivery(stored.id, routed.result)
+            tx.settle_delivery(stored.id, routed.result, at=now)
             news += routed.news
     return news
 

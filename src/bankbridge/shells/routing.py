@@ -43,7 +43,7 @@ from bankbridge.provider import Granularity
 from bankbridge.shells.connections import Connection
 from bankbridge.shells.news import DataArrived, LinkChanged, MovementsChanged, News
 from bankbridge.shells.telling import Telling, telling
-from bankbridge.store import Transaction
+from bankbridge.store import MOVED, Transaction
 from bankbridge.words.ids import DeliveryId, RefreshId
 from bankbridge.words.reasons import Failure
 
@@ -134,7 +134,7 @@ def _to_intent(arrival: Arrival, link: Link, event: ProviderEvent) -> Routed | N
                 continue
             result = heard.why.value
         else:
-            result = f"intent {intent.id}"
+            result = f"{MOVED}{intent.id}"
             story.take(heard, event=event, said=words_of(arrival.notice), delivery_id=arrival.delivery_id)
         story.wake_now()
         return Routed(result=result, news=story.commit())

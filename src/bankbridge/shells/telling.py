@@ -5,6 +5,7 @@ from datetime import datetime
 
 import attrs
 
+from bankbridge.codec import encode
 from bankbridge.machine.advance import Transition, advance
 from bankbridge.machine.attempt import WakePurpose
 from bankbridge.machine.effects import CreateRefresh, Effect
@@ -46,17 +47,23 @@ class Telling:
         """Advance by each event in turn."""
         for event in events:
             transition = advance(self.intent, event, now=self.now, policy=self.policy, attempt=attempt)
-            self.take(transition, event=event, said=said, delivery_id=delivery_id)
+            self._take(transition, event, attempt=attempt, said=said, delivery_id=delivery_id)
 
-    def take(
+    def take(self, transition: Transition, *, event: Event, said: str, delivery_id: DeliveryId) -> None:
+        """Take the step that the machine made of what a delivery says, and write down what it changed."""
+        self._take(transition, event, said=said, delivery_id=delivery_id, again=True)
+
+    def _take(
         self,
         transition: Transition,
-        *,
         event: Event,
-        said: str | None = None,
-        delivery_id: DeliveryId | None = None,
+        *,
+        attempt: int | None = None,
+        said: str | None,
+        delivery_id: DeliveryId | None,
+        again: bool = False,
     ) -> None:
-        """Take one step that the machine made of ``event``, and write down what it changed."""
+        """``again``: the event can be had from the delivery whenever it is wanted, so it isn't written down."""
         before = self.intent
         if transition.intent == before:
             return
@@ -67,11 +74,12 @@ class Telling:
                 intent_id=before.id,
                 at=self.now,
                 event=type(event).__name__,
-                attempt=before.attempt.number,
+                attempt=before.attempt.number if attempt is None else attempt,
                 before=before.status,
                 after=self.intent.status,
                 said=said,
                 delivery_id=delivery_id,
+                told=None if again else encode(event),
             )
         )
         self._guard(transition.effects)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import attrs
 
@@ -15,6 +15,9 @@ from bankbridge.words.ids import AccountId, ConnectionName, DeliveryId, IntentId
 
 _T = TypeVar("_T")
 
+MOVED: Final = "intent "
+"""How the result of a delivery begins that changed an intent, which follows."""
+
 
 @attrs.frozen(kw_only=True)
 class StoredDelivery:
@@ -22,6 +25,16 @@ class StoredDelivery:
 
     id: DeliveryId
     delivery: Delivery = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Settled:
+    """A delivery that was drained ``at`` some time, with what became of it. ``position`` is its place in the inbox."""
+
+    position: int
+    stored: StoredDelivery
+    result: str
+    at: datetime
 
 
 @attrs.frozen(kw_only=True)
@@ -39,7 +52,8 @@ class Parked:
 class LogEntry:
     """One line of an intent's story, append-only.
 
-    ``said`` is the provider's words, or who canceled; never a secret.
+    ``said`` is the provider's words, or who canceled; never a secret. ``attempt`` is the one that the event is about.
+    ``told`` is the event itself, as JSON, where it cannot be had from the delivery again; it may hold a secret.
     """
 
     intent_id: IntentId
@@ -50,6 +64,7 @@ class LogEntry:
     after: Status
     said: str | None = None
     delivery_id: DeliveryId | None = None
+    told: str | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -89,6 +104,10 @@ class Transaction(Protocol):
         """A link's intents, newest first."""
         ...
 
+    def every_intent(self, *, after: int, limit: int) -> Sequence[tuple[int, RefreshIntent]]:
+        """The next intents in the order they were added, each with its place; the first comes ``after`` 0."""
+        ...
+
     def open_intent(self, link: Link) -> RefreshIntent | None:
         """The intent of a link that is not over; there is at most one."""
         ...
@@ -121,8 +140,19 @@ class Transaction(Protocol):
         """Deliveries not yet drained, oldest first; without those that another transaction is draining."""
         ...
 
-    def settle_delivery(self, delivery_id: DeliveryId, result: str) -> None:
-        """Mark a delivery as drained, with what became of it."""
+    def settle_delivery(self, delivery_id: DeliveryId, result: str, *, at: datetime) -> None:
+        """Mark a delivery as drained ``at`` this time, with what became of it."""
+        ...
+
+    def unmoving_deliveries(self, *, after: int, limit: int, since: datetime) -> Sequence[Settled]:
+        """The next settled deliveries, received ``since``, whose result does not begin with `MOVED`.
+
+        In the order of arrival; the first comes ``after`` 0.
+        """
+        ...
+
+    def put_back(self, delivery_id: DeliveryId) -> None:
+        """Let a settled delivery wait again."""
         ...
 
     def park(self, parked: Parked) -> None:

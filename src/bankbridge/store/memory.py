@@ -2,18 +2,19 @@
 
 import copy
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 from bankbridge.machine.intent import RefreshIntent
 from bankbridge.machine.link import Link
 from bankbridge.machine.notices import Subject
-from bankbridge.store import LogEntry, Parked, Pruned, StoredDelivery, Transaction
+from bankbridge.store import MOVED, LogEntry, Parked, Pruned, Settled, StoredDelivery, Transaction
 from bankbridge.words.errors import StaleVersionError, UnknownLinkError
 from bankbridge.words.ids import AccountId, ConnectionName, DeliveryId, IntentId, LinkId
 
 _T = TypeVar("_T")
+_Name = TypeVar("_Name", IntentId, DeliveryId)
 
 
 class _Tables:
@@ -23,8 +24,10 @@ class _Tables:
         self.intents: dict[IntentId, RefreshIntent] = {}
         self.deliveries: dict[DeliveryId, StoredDelivery] = {}
         self.results: dict[DeliveryId, str] = {}
+        self.settled_at: dict[DeliveryId, datetime] = {}
         self.parked: dict[tuple[DeliveryId, int], Parked] = {}
         self.log: list[LogEntry] = []
+        self.places: dict[IntentId | DeliveryId, int] = {}
 
     def copied(self) -> "_Tables":
         tables = _Tables()
@@ -83,7 +86,7 @@ def _prune(tables: _Tables, before: datetime, *, intents: bool) -> Pruned:
         if tables.deliveries[name].delivery.received_at < before
     ]
     for name in deliveries:
-        del tables.deliveries[name], tables.results[name]
+        del tables.deliveries[name], tables.results[name], tables.settled_at[name]
     for intent_id in over if intents else ():
         del tables.intents[intent_id]
     return Pruned(
@@ -130,6 +133,16 @@ class _MemoryTransaction:
         ]
         return sorted(mine, key=lambda intent: intent.created_at, reverse=True)[:limit]
 
+    def every_intent(self, *, after: int, limit: int) -> Sequence[tuple[int, RefreshIntent]]:
+        return [
+            (place, self._tables.intents[name])
+            for place, name in self._next(self._tables.intents, after)[:limit]
+        ]
+
+    def _next(self, table: Mapping[_Name, object], after: int) -> list[tuple[int, _Name]]:
+        places = ((self._tables.places[name], name) for name in table)
+        return sorted(place for place in places if place[0] > after)
+
     def open_intent(self, link: Link) -> RefreshIntent | None:
         return self._open((link.connection, link.id))
 
@@ -155,6 +168,10 @@ class _MemoryTransaction:
             msg = f"intent {intent.id}: {running.id}, another one of link {intent.link_id}, is open"
             raise StaleVersionError(msg)
         self._tables.intents[intent.id] = intent
+        self._place(intent.id)
+
+    def _place(self, name: IntentId | DeliveryId) -> None:
+        self._tables.places.setdefault(name, len(self._tables.places) + 1)
 
     def _open(self, link: tuple[ConnectionName, LinkId]) -> RefreshIntent | None:
         return next(
@@ -182,6 +199,7 @@ class _MemoryTransaction:
         if stored.id in self._tables.deliveries:
             return False
         self._tables.deliveries[stored.id] = stored
+        self._place(stored.id)
         return True
 
     def delivery(self, delivery_id: DeliveryId) -> StoredDelivery | None:
@@ -193,9 +211,27 @@ class _MemoryTransaction:
         ]
         return sorted(waiting, key=lambda stored: stored.delivery.received_at)[:limit]
 
-    def settle_delivery(self, delivery_id: DeliveryId, result: str) -> None:
+    def settle_delivery(self, delivery_id: DeliveryId, result: str, *, at: datetime) -> None:
         if delivery_id in self._tables.deliveries:
             self._tables.results[delivery_id] = result
+            self._tables.settled_at[delivery_id] = at
+
+    def unmoving_deliveries(self, *, after: int, limit: int, since: datetime) -> Sequence[Settled]:
+        settled = [
+            Settled(
+                position=place,
+                stored=self._tables.deliveries[name],
+                result=self._tables.results[name],
+                at=self._tables.settled_at[name],
+            )
+            for place, name in self._next(self._tables.results, after)
+            if not self._tables.results[name].startswith(MOVED)
+        ]
+        return [one for one in settled if one.stored.delivery.received_at >= since][:limit]
+
+    def put_back(self, delivery_id: DeliveryId) -> None:
+        self._tables.results.pop(delivery_id, None)
+        self._tables.settled_at.pop(delivery_id, None)
 
     def park(self, parked: Parked) -> None:
         self._tables.parked[parked.delivery_id, parked.index] = parked

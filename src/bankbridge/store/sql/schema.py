@@ -9,7 +9,7 @@ from bankbridge.store.sql.databases import Database
 from bankbridge.store.sql.tables import SCHEMA
 from bankbridge.words.errors import ConfigurationError
 
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 """The newest migration's, which this version reads and writes."""
 
 VERSION_TABLE: Final = "bankbridge_revision"

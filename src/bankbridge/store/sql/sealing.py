@@ -1,8 +1,8 @@
 """Encryption at rest: what can hold secrets is sealed.
 
-Links and intents are JSON in Fernet tokens. Deliveries, which are written most and read least, are sealed by AES-GCM,
-a tenth of Fernet's work, with keys derived from the same ones. It is good for 2**32 deliveries (a hundred each second
-for a year) under one key; rotate it before that. https://github.com/fernet/spec/blob/master/Spec.md,
+Links and intents are JSON in Fernet tokens. Deliveries and the log's events, which are written most and read least,
+are sealed by AES-GCM, a tenth of Fernet's work, with keys derived from the same ones. It is good for 2**32 of them (a
+hundred each second for a year) under one key; rotate it before that. https://github.com/fernet/spec/blob/master/Spec.md,
 https://nvlpubs.nist.gov/nistpubs/Legacy/SP/nistspecialpublication800-38d.pdf
 """
 
@@ -86,7 +86,7 @@ class Sealer:
         except InvalidToken:
             raise _locked(row) from None
 
-    # --- deliveries
+    # --- what is written often: deliveries, and the events of the log
 
     def seal_delivery(self, delivery: Delivery) -> bytes:
         """The delivery, unreadable without a key; its body is taken as it is."""
@@ -109,7 +109,15 @@ class Sealer:
             received_at=datetime.fromisoformat(fields["received_at"]).astimezone(UTC),
         )
 
-    def renew_delivery(self, sealed: bytes, row: str) -> bytes | None:
+    def seal_event(self, told: str) -> bytes:
+        """An event's JSON, unreadable without a key."""
+        return self._seal(told.encode(errors=_LONE))
+
+    def open_event(self, sealed: bytes, row: str) -> str:
+        """The JSON that was sealed. Raises like `open`."""
+        return self._open(sealed, row)[1].decode(errors=_LONE)
+
+    def renew_often(self, sealed: bytes, row: str) -> bytes | None:
         """A `Renew`. Raises like `open`."""
         number, plain = self._open(sealed, row)
         return self._seal(plain) if number else None

@@ -9,6 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
+from bankbridge.store import MOVED
 from bankbridge.store.sql.tables import (
     ACCOUNTS,
     DELIVERIES,
@@ -26,6 +27,7 @@ from bankbridge.store.sql.tables import (
 _THE_ID: Final = bindparam("the_id", type_=Text)
 _THE_CONNECTION: Final = bindparam("the_connection", type_=Text)
 _THE_LIMIT: Final = bindparam("the_limit", type_=sa.Integer)
+_THE_PLACE: Final = bindparam("the_place", type_=sa.BigInteger)
 
 # --- links
 
@@ -50,6 +52,12 @@ MAPPED_ACCOUNTS: Final = sa.select(ACCOUNTS.c.id).where(
 # --- intents
 
 _INTENTS: Final = sa.select(INTENTS.c.id, INTENTS.c.document)
+EVERY_INTENT: Final = (
+    sa.select(INTENTS.c.position, INTENTS.c.id, INTENTS.c.document)
+    .where(INTENTS.c.position > _THE_PLACE)
+    .order_by(INTENTS.c.position)
+    .limit(_THE_LIMIT)
+)
 _OF_LINK: Final = _INTENTS.where(INTENTS.c.link_id == _THE_ID, INTENTS.c.connection == _THE_CONNECTION)
 INTENT: Final = _INTENTS.where(INTENTS.c.id == _THE_ID)
 INTENTS_OF_LINK: Final = _OF_LINK.order_by(INTENTS.c.created_at.desc(), INTENTS.c.position.desc()).limit(
@@ -94,8 +102,21 @@ WAITING_DELIVERIES: Final = (
     .with_for_update(skip_locked=True)
 )
 SETTLE_DELIVERY: Final = (
-    sa.update(DELIVERIES).where(DELIVERIES.c.id == _THE_ID).values(result=bindparam("the_result", type_=Text))
+    sa.update(DELIVERIES)
+    .where(DELIVERIES.c.id == _THE_ID)
+    .values(result=bindparam("the_result", type_=Text), settled_at=bindparam("the_time"))
 )
+UNMOVING_DELIVERIES: Final = (
+    sa.select(DELIVERIES)
+    .where(
+        DELIVERIES.c.position > _THE_PLACE,
+        DELIVERIES.c.received_at >= bindparam("the_time"),
+        ~DELIVERIES.c.result.startswith(MOVED),  # nor one that waits, whose result is NULL
+    )
+    .order_by(DELIVERIES.c.position)
+    .limit(_THE_LIMIT)
+)
+PUT_BACK: Final = sa.update(DELIVERIES).where(DELIVERIES.c.id == _THE_ID).values(result=None, settled_at=None)
 
 # --- parked notices
 

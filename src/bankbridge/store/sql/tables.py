@@ -1,8 +1,8 @@
 """The tables and their indexes, as the newest migration leaves them.
 
-Links, intents and deliveries are sealed documents (`bankbridge.store.sql.sealing`); what is asked for by (ids,
-times, whether an intent is open) lies beside them in columns. Times are whole microseconds since 1970 in UTC: they
-sort, compare and come back exactly, in every database. A test holds the tables against the migrations.
+Links, intents, deliveries and the events that the log keeps are sealed (`bankbridge.store.sql.sealing`); what is asked
+for by (ids, times, whether an intent is open) lies beside them in columns. Times are whole microseconds since 1970 in
+UTC: they sort, compare and come back exactly, in every database. A test holds the tables against the migrations.
 """
 
 import re
@@ -151,6 +151,7 @@ DELIVERIES: Final = sa.Table(
     sa.Column("id", Text, nullable=False, unique=True),
     sa.Column("received_at", Moment, nullable=False),
     sa.Column("result", Text),
+    sa.Column("settled_at", Moment),
     sa.Column("document", sa.LargeBinary, nullable=False),
 )
 IS_WAITING: Final = DELIVERIES.c.result.is_(None)
@@ -191,6 +192,7 @@ LOG: Final = sa.Table(
     sa.Column("after", Text, nullable=False),
     sa.Column("said", Text),
     sa.Column("delivery_id", Text),
+    sa.Column("told", sa.LargeBinary),
     sa.Index("bankbridge_log_by_intent", "intent_id", "position"),
 )
 

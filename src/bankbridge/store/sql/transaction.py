@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -10,7 +10,7 @@ from bankbridge.machine.intent import RefreshIntent
 from bankbridge.machine.link import Link
 from bankbridge.machine.notices import Subject
 from bankbridge.machine.status import Status
-from bankbridge.store import LogEntry, Parked, StoredDelivery, Transaction
+from bankbridge.store import LogEntry, Parked, Settled, StoredDelivery, Transaction
 from bankbridge.store.sql import statements as sql
 from bankbridge.store.sql.databases import Database, insert_new, put
 from bankbridge.store.sql.sealing import Sealer
@@ -105,6 +105,12 @@ class _SqlTransaction:
         self._is_about(link_id=link.id)
         return self._intents(sql.INTENTS_OF_LINK, **_the(link), the_limit=limit)
 
+    def every_intent(self, *, after: int, limit: int) -> Sequence[tuple[int, RefreshIntent]]:
+        rows = self._connection.execute(sql.EVERY_INTENT, {"the_place": after, "the_limit": limit})
+        return [
+            (row.position, self._sealer.open(RefreshIntent, row.document, f"intent {row.id}")) for row in rows
+        ]
+
     def open_intent(self, link: Link) -> RefreshIntent | None:
         self._is_about(link_id=link.id)
         return _first(self._intents(sql.OPEN_INTENT, **_the(link)))
@@ -160,9 +166,28 @@ class _SqlTransaction:
         self._write_down()
         return self._deliveries(sql.WAITING_DELIVERIES, the_limit=limit)
 
-    def settle_delivery(self, delivery_id: DeliveryId, result: str) -> None:
+    def settle_delivery(self, delivery_id: DeliveryId, result: str, *, at: datetime) -> None:
         self._wrote = True
-        self._settled.append({"the_id": delivery_id, "the_result": result})
+        self._settled.append({"the_id": delivery_id, "the_result": result, "the_time": at})
+
+    def unmoving_deliveries(self, *, after: int, limit: int, since: datetime) -> Sequence[Settled]:
+        self._write_down()
+        given = {"the_place": after, "the_limit": limit, "the_time": since}
+        return [
+            Settled(
+                position=row.position,
+                stored=self._stored_delivery(row),
+                result=row.result,
+                # What was settled by a version that did not write down when: as good as at once.
+                at=row.settled_at or row.received_at,
+            )
+            for row in self._connection.execute(sql.UNMOVING_DELIVERIES, given)
+        ]
+
+    def put_back(self, delivery_id: DeliveryId) -> None:
+        self._write_down()
+        self._wrote = True
+        self._connection.execute(sql.PUT_BACK, {"the_id": delivery_id})
 
     # --- parked notices
 
@@ -208,6 +233,7 @@ class _SqlTransaction:
             "after": entry.after.value,
             "said": entry.said,
             "delivery_id": entry.delivery_id,
+            "told": None if entry.told is None else self._sealer.seal_event(entry.told),
         }
         self._wrote = True
         self._logged.append(row)
@@ -224,6 +250,7 @@ class _SqlTransaction:
                 after=Status(row.after),
                 said=row.said,
                 delivery_id=row.delivery_id,
+                told=None if row.told is None else self._sealer.open_event(row.told, f"log {row.position}"),
             )
             for row in self._connection.execute(sql.LOG_OF, {"the_id": intent_id})
         ]
@@ -267,11 +294,12 @@ class _SqlTransaction:
         return intents
 
     def _deliveries(self, statement: sa.Executable, **given: object) -> list[StoredDelivery]:
-        rows = self._connection.execute(statement, given)
-        return [
-            StoredDelivery(id=row.id, delivery=self._sealer.open_delivery(row.document, f"delivery {row.id}"))
-            for row in rows
-        ]
+        return [self._stored_delivery(row) for row in self._connection.execute(statement, given)]
+
+    def _stored_delivery(self, row: sa.Row[Any]) -> StoredDelivery:
+        return StoredDelivery(
+            id=row.id, delivery=self._sealer.open_delivery(row.document, f"delivery {row.id}")
+        )
 
 
 def _first(found: Sequence[_T]) -> _T | None:

@@ -125,11 +125,13 @@ def renew(run: Run, sealer: Sealer) -> int:
     return (
         _renew(run, LINKS, sealer.renew)
         + _renew(run, INTENTS, sealer.renew)
-        + _renew(run, DELIVERIES, sealer.renew_delivery)
+        + _renew(run, DELIVERIES, sealer.renew_often)
+        + _renew(run, LOG, sealer.renew_often, column=LOG.c.told)
     )
 
 
-def _renew(run: Run, table: sa.Table, anew: Renew) -> int:
+def _renew(run: Run, table: sa.Table, anew: Renew, column: sa.Column[bytes] | None = None) -> int:
+    column = table.c.document if column is None else column
     keys = list(table.primary_key.columns)
     renewed = 0
     # Before every key there is: the empty text, or the number before the first.
@@ -137,14 +139,14 @@ def _renew(run: Run, table: sa.Table, anew: Renew) -> int:
 
     def step(connection: sa.Connection) -> tuple[Sequence[Any], int] | None:
         next_ones = sa.tuple_(*keys) > sa.tuple_(*after) if len(keys) > 1 else keys[0] > after[0]
-        rows = sa.select(*keys, table.c.document).where(next_ones).order_by(*keys).limit(STEP)
+        rows = sa.select(*keys, column).where(next_ones, column.is_not(None)).order_by(*keys).limit(STEP)
         found = connection.execute(rows).all()
         count = 0
         for *key, sealed in found:
             document = anew(sealed, f"{table.name} {key}")
             if document is not None:
                 here = sa.and_(*(column == value for column, value in zip(keys, key, strict=True)))
-                connection.execute(sa.update(table).where(here).values(document=document))
+                connection.execute(sa.update(table).where(here).values({column: document}))
                 count += 1
         return (found[-1][:-1], count) if found else None
 
