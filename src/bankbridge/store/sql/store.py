@@ -17,7 +17,7 @@ from bankbridge.store.sql import schema, upkeep
 from bankbridge.store.sql.databases import PATIENCE, Database, Verdict
 from bankbridge.store.sql.sealing import Sealer
 from bankbridge.store.sql.tables import moment_in, text_in
-from bankbridge.store.sql.transaction import run_on
+from bankbridge.store.sql.transaction import Outbox, run_on
 from bankbridge.words.errors import ConfigurationError, StoreUnavailableError
 
 _T = TypeVar("_T")
@@ -97,11 +97,21 @@ class SqlStore:
     ) -> None:
         self._sealer = Sealer(keys)
         self._database = _database_of(where, pool_size=pool_size)
+        self._outbox: Outbox | None = None
         try:
             _again(self._database, lambda: schema.open_schema(self._database, upgrade=upgrade))
         except BaseException:
             self._database.engine.dispose()
             raise
+
+    @property
+    def database(self) -> Database:
+        """The database, for what shares it with the store."""
+        return self._database
+
+    def attach(self, outbox: Outbox) -> None:
+        """Let ``outbox`` write down, in each transaction, which wake-ups it set; in the place of another one."""
+        self._outbox = outbox
 
     def transact(self, work: Callable[[Transaction], _T]) -> _T:
         """Run ``work`` isolated, and commit durably if it returns; again from its beginning if it was in the way."""
@@ -109,7 +119,7 @@ class SqlStore:
 
     def _once(self, work: Callable[[Transaction], _T]) -> _T:
         with self._database.engine.connect() as connection, connection.begin() as begun:
-            result = run_on(self._database, connection, self._sealer, work)
+            result = run_on(self._database, connection, self._sealer, work, self._outbox)
             try:
                 begun.commit()
             except DBAPIError as error:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
-from bankbridge.machine.intent import RefreshIntent
+from bankbridge.machine.intent import RefreshIntent, WakeUp
 from bankbridge.machine.link import Link
 from bankbridge.machine.notices import Subject
 from bankbridge.machine.status import Status
@@ -20,14 +20,22 @@ from bankbridge.words.ids import AccountId, ConnectionName, DeliveryId, IntentId
 
 _T = TypeVar("_T")
 
+Outbox: TypeAlias = Callable[[object, Mapping[IntentId, WakeUp | None]], None]
+"""Called at the end of a transaction that set wake-ups, or left intents without one (``None``), with the driver's
+connection: what it writes there is committed with the transaction, or not at all."""
+
 
 def run_on(
-    database: Database, connection: sa.Connection, sealer: Sealer, work: Callable[[Transaction], _T]
+    database: Database,
+    connection: sa.Connection,
+    sealer: Sealer,
+    work: Callable[[Transaction], _T],
+    outbox: Outbox | None = None,
 ) -> _T:
     """Run ``work`` on a connection in a transaction, with what `bankbridge.store.Transaction` promises."""
     transaction = _SqlTransaction(connection, sealer)
     result = work(transaction)
-    transaction.finish(database)
+    transaction.finish(database, outbox)
     return result
 
 
@@ -46,10 +54,13 @@ class _SqlTransaction:
         self._logged: list[dict[str, object]] = []
         self._about: set[str] = set()
         self._wrote = False
+        self._wakes: dict[IntentId, WakeUp | None] = {}
 
-    def finish(self, database: Database) -> None:
+    def finish(self, database: Database, outbox: Outbox | None) -> None:
         """Write what was put off; to be called before the commit."""
         self._write_down()
+        if outbox is not None and self._wakes:
+            outbox(self._connection.connection.driver_connection, self._wakes)
         if self._wrote:
             database.mark(self._connection, self._about)
 
@@ -126,6 +137,7 @@ class _SqlTransaction:
         if not self._insert_new(INTENTS, row):
             msg = f"intent {intent.id}: it, or another open one of link {intent.link_id}, is stored already"
             raise StaleVersionError(msg)
+        self._wakes[intent.id] = intent.wake
 
     def save_intent(self, intent: RefreshIntent, *, replaces: int) -> None:
         self._is_about(link_id=intent.link_id)
@@ -133,6 +145,9 @@ class _SqlTransaction:
         given = {"the_id": intent.id, "the_version": replaces}
         save = sql.SAVE_ENDED_INTENT if intent.status.terminal else sql.SAVE_OPEN_INTENT
         if self._connection.execute(save, given | self._intent_row(intent)).rowcount:
+            # A wake-up that is no newer than what is replaced was set by it, or before it.
+            if intent.wake is None or intent.wake.version > replaces:
+                self._wakes[intent.id] = intent.wake
             return
         if self._connection.scalar(sql.HAS_VERSION, given) is None:
             msg = f"intent {intent.id}: version {replaces} is no longer the stored one"
