@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import inspect
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import httpx
 
@@ -24,7 +25,8 @@ from bankbridge.shells.connections import Connection
 from bankbridge.shells.core import core_of, new_intent_id, utc_now
 from bankbridge.shells.http import arguments, async_client, discreetly, no_answer, response_of
 from bankbridge.shells.inbox import Answer
-from bankbridge.shells.jobs import Announce, Call, Job, Running, Step, Transact
+from bankbridge.shells.intake import AsyncIntake
+from bankbridge.shells.jobs import Announce, Arrived, Call, Job, Running, Step, TakeIn, Transact
 from bankbridge.shells.linking import Story
 from bankbridge.shells.news import News
 from bankbridge.shells.reading import Gap, read_movements
@@ -35,6 +37,8 @@ from bankbridge.words.errors import BankBridgeError, MovementsMissingError, Tran
 from bankbridge.words.ids import AccountId, IntentId, LinkId
 
 _T = TypeVar("_T")
+
+_log: Final = logging.getLogger("bankbridge")
 
 
 async def drive(flow: Flow[_T], send: Callable[[Request], Awaitable[Response]]) -> _T:
@@ -57,7 +61,7 @@ class AsyncBankBridge:
     ``client`` makes the requests (default: one with timeouts that repeats only reads); one that is passed in is
     left open. ``policies`` replaces a connection's policy (see `bankbridge.policy_for`). ``on_news`` is called
     after each commit that changed something an application may care about; what it raises reaches whoever did
-    the work. ``clock`` tells the time in UTC.
+    the work, but `receive`, which logs it. ``clock`` tells the time in UTC.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class AsyncBankBridge:
     ) -> None:
         self._core = core_of(providers, policies, clock, new_id)
         self._store = MemoryStore() if store is None else store
+        self._intake = AsyncIntake(self._store)
         self._own_client = client is None
         self._client = async_client() if client is None else client
         self._on_news = on_news
@@ -230,11 +235,23 @@ class AsyncBankBridge:
                 return await drive(flow, lambda request: self._send(connection, request, once=once))
             case Transact(work=work):
                 return await asyncio.to_thread(self._store.transact, work)
+            case TakeIn(stored=stored):
+                return await self._intake.put(stored)
+            case Arrived():
+                await self._arrived()
+                return None
             case Announce(news=news):
                 told = None if self._on_news is None else self._on_news(news)
                 if inspect.isawaitable(told):
                     await told
                 return None
+
+    async def _arrived(self) -> None:
+        """Deliveries wait, and are safe; so what comes of draining them is no matter of who brought the last one."""
+        try:
+            await self._run(inbox.drain(self._core, limit=100))
+        except Exception:  # noqa: BLE001 (the application's listener may raise anything)
+            _log.exception("deliveries could not be drained; they wait for the next try")
 
     async def _send(self, connection: Connection, request: Request, *, once: bool = False) -> Response:
         if (instead := self._core.held_back(connection, is_look=once)) is not None:

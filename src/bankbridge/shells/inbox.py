@@ -11,12 +11,12 @@ from bankbridge.machine.intent import RefreshIntent
 from bankbridge.machine.link import Link
 from bankbridge.machine.notices import Notice, Subject
 from bankbridge.shells.connections import Connection, Core
-from bankbridge.shells.jobs import Job, announce, transact
+from bankbridge.shells.jobs import Arrived, Job, announce, take_in, transact
 from bankbridge.shells.news import News
 from bankbridge.shells.routing import Arrival, route
 from bankbridge.store import Parked, StoredDelivery, Transaction
 from bankbridge.webhooks import Delivery, Refused
-from bankbridge.words.errors import UnknownConnectionError
+from bankbridge.words.errors import StoreUnavailableError, UnknownConnectionError
 from bankbridge.words.ids import DeliveryId
 
 _log: Final = logging.getLogger("bankbridge")
@@ -37,7 +37,10 @@ class Answer:
 
 
 def take_delivery(core: Core, connection: str, headers: Mapping[str, str], body: bytes) -> Job[Answer]:
-    """Verify, store durably, answer; then apply what is waiting. A refused delivery leaves no trace."""
+    """Verify, store durably, answer, and see to it that it is applied. A refused delivery leaves no trace.
+
+    Only what is durable is answered with 200: a provider does not send it again.
+    """
     try:
         known = core.connection(connection)
     except UnknownConnectionError:
@@ -51,10 +54,12 @@ def take_delivery(core: Core, connection: str, headers: Mapping[str, str], body:
         _log.warning("connection %s: a delivery was refused: %s", known.name, verification.why.value)
         return Answer(status=400, body="not verified")
     name = DeliveryId(f"{known.name}/{known.provider.identity(delivery)}")
-    stored = StoredDelivery(id=name, delivery=delivery)
-    new = yield from transact(lambda tx: tx.add_delivery(stored))
+    try:
+        new = yield from take_in(StoredDelivery(id=name, delivery=delivery))
+    except StoreUnavailableError:
+        return Answer(status=503, body="come back later")
     if new:
-        yield from drain(core, limit=100)
+        yield Arrived()
     return Answer(status=200, body="ok" if new else "known")
 
 

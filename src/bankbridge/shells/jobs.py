@@ -10,7 +10,7 @@ import attrs
 
 from bankbridge.shells.connections import Connection
 from bankbridge.shells.news import News
-from bankbridge.store import Transaction
+from bankbridge.store import StoredDelivery, Transaction
 from bankbridge.wire import Flow
 
 _T = TypeVar("_T")
@@ -35,6 +35,18 @@ class Transact:
     """Run work in one transaction of the store."""
 
     work: Callable[[Transaction], Any]
+
+
+@attrs.frozen
+class TakeIn:
+    """Put a delivery into the inbox, durably and together with others that come now. Whether it is new comes back."""
+
+    stored: StoredDelivery
+
+
+@attrs.frozen
+class Arrived:
+    """Something new waits in the inbox, and is safe there: see to it that it is drained. Never fails."""
 
 
 @attrs.frozen
@@ -73,7 +85,7 @@ class Running(Generic[_Ask, _Answer, _T]):
             self.done, self.result = True, end.value
 
 
-Step: TypeAlias = Call | Transact | Announce
+Step: TypeAlias = Call | Transact | TakeIn | Arrived | Announce
 Job: TypeAlias = Generator[Step, Any, _T]
 
 
@@ -86,6 +98,12 @@ def call(connection: Connection, flow: Flow[_T], *, once: bool = False) -> Job[_
 def transact(work: Callable[[Transaction], _T]) -> Job[_T]:
     """`Transact`, typed."""
     result: _T = yield Transact(work)
+    return result
+
+
+def take_in(stored: StoredDelivery) -> Job[bool]:
+    """`TakeIn`, typed."""
+    result: bool = yield TakeIn(stored)
     return result
 
 

@@ -1,11 +1,12 @@
 """The application's face, blocking. `bankbridge.shells.aio` is its twin: the same names, the same words."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import httpx
 
@@ -22,7 +23,8 @@ from bankbridge.shells.connections import Connection
 from bankbridge.shells.core import core_of, new_intent_id, utc_now
 from bankbridge.shells.http import arguments, blocking_client, discreetly, no_answer, response_of
 from bankbridge.shells.inbox import Answer
-from bankbridge.shells.jobs import Announce, Call, Job, Running, Step, Transact
+from bankbridge.shells.intake import Intake
+from bankbridge.shells.jobs import Announce, Arrived, Call, Job, Running, Step, TakeIn, Transact
 from bankbridge.shells.linking import Story
 from bankbridge.shells.news import News
 from bankbridge.shells.reading import Gap, read_movements
@@ -33,6 +35,8 @@ from bankbridge.words.errors import BankBridgeError, MovementsMissingError, Tran
 from bankbridge.words.ids import AccountId, IntentId, LinkId
 
 _T = TypeVar("_T")
+
+_log: Final = logging.getLogger("bankbridge")
 
 
 def drive(flow: Flow[_T], send: Callable[[Request], Response]) -> _T:
@@ -55,7 +59,7 @@ class BankBridge:
     ``client`` makes the requests (default: one with timeouts that repeats only reads); one that is passed in is
     left open. ``policies`` replaces a connection's policy (see `bankbridge.policy_for`). ``on_news`` is called
     after each commit that changed something an application may care about; what it raises reaches whoever did
-    the work. ``clock`` tells the time in UTC.
+    the work, but `receive`, which logs it. ``clock`` tells the time in UTC.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class BankBridge:
     ) -> None:
         self._core = core_of(providers, policies, clock, new_id)
         self._store = MemoryStore() if store is None else store
+        self._intake = Intake(self._store)
         self._own_client = client is None
         self._client = blocking_client() if client is None else client
         self._on_news = on_news
@@ -218,8 +223,20 @@ class BankBridge:
                 return drive(flow, lambda request: self._send(connection, request, once=once))
             case Transact(work=work):
                 return self._store.transact(work)
+            case TakeIn(stored=stored):
+                return self._intake.put(stored)
+            case Arrived():
+                self._arrived()
+                return None
             case Announce(news=news):
                 return None if self._on_news is None else self._on_news(news)
+
+    def _arrived(self) -> None:
+        """Deliveries wait, and are safe; so what comes of draining them is no matter of who brought the last one."""
+        try:
+            self._run(inbox.drain(self._core, limit=100))
+        except Exception:  # noqa: BLE001 (the application's listener may raise anything)
+            _log.exception("deliveries could not be drained; they wait for the next try")
 
     def _send(self, connection: Connection, request: Request, *, once: bool = False) -> Response:
         if (instead := self._core.held_back(connection, is_look=once)) is not None:
