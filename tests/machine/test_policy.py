@@ -175,6 +175,34 @@ def test_a_rule_may_be_replaced():
     assert waits(Reason.UNKNOWN, policy) == [1, 1]
 
 
+def test_a_table_is_whole_and_stays_as_it_is():
+    rows = {Reason.UNKNOWN: Rule(waits=(MINUTES,), times=2)}
+    policy = attrs.evolve(EXACT, retry=rows)
+    rows.clear()
+    assert waits(Reason.UNKNOWN, policy) == [1, 1]
+    assert waits(Reason.PROVIDER_ERROR, policy) == [1, 5, 15, 60]
+
+
+def test_a_rule_that_tries_again_says_after_how_long():
+    with pytest.raises(ValueError, match="waits: at least one"):
+        Rule(times=3)
+
+
+def test_a_rule_s_own_jitter_comes_before_the_policy_s():
+    policy = attrs.evolve(
+        EXACT, retry={Reason.UNKNOWN: Rule(waits=(MINUTES,), times=1, jitter=1)}, jitter=0.0
+    )
+    assert waits(Reason.PROVIDER_ERROR, policy) == [1, 5, 15, 60]
+    (wait,) = waits(Reason.UNKNOWN, policy)
+    assert 1 < wait < 2
+
+
+def test_a_bank_may_have_a_policy_of_its_own():
+    policy = attrs.evolve(EXACT, institutions={"santander": attrs.evolve(EXACT, most_attempts=1)})
+    assert policy.at("santander").most_attempts == 1
+    assert policy.at("bci") is policy.at(None) is policy
+
+
 def test_keys_follow_from_intent_and_attempt():
     keys = [key_of(IntentId(name), attempt, ask) for name in "ab" for attempt in (1, 2) for ask in (0, 1)]
     assert len(set(keys)) == len(keys)

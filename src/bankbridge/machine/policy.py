@@ -1,4 +1,7 @@
-"""The retry policy: a table over reasons. Every number an application may want to change is data in here."""
+"""The retry policy: a table over reasons. Every number an application may want to change is data in here.
+
+What these values may be where a text sets them is in `bankbridge.machine.bounds`.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -17,17 +20,24 @@ _MINUTE: Final = timedelta(minutes=1)
 
 @attrs.frozen(kw_only=True)
 class Rule:
-    """What to do by itself about one reason.
+    """What to do by itself about one reason: a row of the table.
 
     ``waits``: how long before the first, second … retry; the last repeats. ``times``: how often at most
     (``None``: until the intent is too old). ``spends``: whether the attempt counts against the limit over all
-    reasons. ``after_cooldown``: the wait is the provider's cooldown for the scope.
+    reasons. ``after_cooldown``: the wait is at least the provider's cooldown for the scope. ``jitter``: the part of
+    the wait that may be added to it, 0 to 1 (``None``: the policy's).
     """
 
     waits: tuple[timedelta, ...] = ()
     times: int | None = 0
     spends: bool = True
     after_cooldown: bool = False
+    jitter: float | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.times != 0 and not self.waits and not self.after_cooldown:
+            msg = "waits: at least one is needed where something is tried again"
+            raise ValueError(msg)
 
 
 NEVER: Final = Rule()
@@ -71,6 +81,10 @@ RETRY_TABLE: Final[Mapping[Reason, Rule]] = MappingProxyType(
 """The default rule for each reason."""
 
 
+def _table(rows: Mapping[Reason, Rule]) -> Mapping[Reason, Rule]:
+    return MappingProxyType({**RETRY_TABLE, **rows})
+
+
 @attrs.frozen(kw_only=True)
 class Timing:
     """When to look, and when to stop believing.
@@ -99,26 +113,42 @@ class Timing:
     intent: timedelta = timedelta(hours=24)
 
 
+# `attrs.frozen` leaves a dict in a field as it is, so each is copied to where nobody changes it.
+def _cooldowns(given: Mapping[Scope, timedelta]) -> Mapping[Scope, timedelta]:
+    return MappingProxyType(dict(given))
+
+
+def _institutions(given: Mapping[str, "Policy"]) -> Mapping[str, "Policy"]:
+    return MappingProxyType(dict(given))
+
+
 @attrs.frozen(kw_only=True)
 class Policy:
     """Everything `advance` is told besides the story: the retry table, the joint rule, times, the provider's traits.
 
-    ``most_attempts`` bounds the attempts that spend, over all reasons. ``refused_logins`` and
-    ``abandoned_prompts`` are the lockout guard's budgets per link and credential version. ``cooldowns``,
-    ``can_cancel`` and ``new_key_after_answer`` are the provider's traits; the last means that it replays stored
-    answers, so a create that was answered with an error needs a new idempotency key.
+    ``retry`` replaces rows of `RETRY_TABLE`; the others stay. ``most_attempts`` bounds the attempts that spend, over
+    all reasons. ``jitter`` is the part of a wait that may be added to it, 0 to 1, where a row has none of its own.
+    ``refused_logins`` and ``abandoned_prompts`` are the lockout guard's budgets per link and credential version.
+    ``cooldowns``, ``can_cancel`` and ``new_key_after_answer`` are the provider's traits; the last means that it
+    replays stored answers, so a create that was answered with an error needs a new idempotency key.
+    ``institutions`` are the policies of banks that need one of their own, by the provider's id of the bank.
     """
 
-    retry: Mapping[Reason, Rule] = RETRY_TABLE
+    retry: Mapping[Reason, Rule] = attrs.field(default=RETRY_TABLE, converter=_table)
     most_attempts: int = 5
     jitter: float = 0.1
     joint: JointRule = attrs.field(factory=OneWord)
     timing: Timing = attrs.field(factory=Timing)
-    cooldowns: Mapping[Scope, timedelta] = attrs.field(factory=lambda: MappingProxyType({}))
+    cooldowns: Mapping[Scope, timedelta] = attrs.field(default=MappingProxyType({}), converter=_cooldowns)
     can_cancel: bool = False
     new_key_after_answer: bool = False
     refused_logins: int = 2
     abandoned_prompts: int = 2
+    institutions: Mapping[str, "Policy"] = attrs.field(default=MappingProxyType({}), converter=_institutions)
+
+    def at(self, institution: str | None) -> "Policy":
+        """The policy at one bank, by the provider's id of it; ``None`` where nobody knows which bank it is."""
+        return self if institution is None else self.institutions.get(institution, self)
 
 
 @attrs.frozen(kw_only=True)
@@ -158,7 +188,8 @@ def decide(intent: RefreshIntent, failure: Failure, *, now: datetime, policy: Po
         # No provider says when its clock started, so the whole cooldown from now is the only safe wait.
         wait = max(wait, policy.cooldowns.get(intent.scope, 5 * _MINUTE))
     at = max(now + wait, failure.not_before or now)
-    at += (at - now) * policy.jitter * _spread(f"{intent.id}/{intent.attempt.number}")
+    jitter = policy.jitter if rule.jitter is None else rule.jitter
+    at += (at - now) * jitter * _spread(f"{intent.id}/{intent.attempt.number}")
     if at > intent.created_at + policy.timing.intent:
         return GiveUp()
     return TryAgain(at=at)

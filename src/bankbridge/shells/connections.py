@@ -1,12 +1,13 @@
 """A connection: one configured provider under the application's name for it, and the policy that applies to it."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 import attrs
 
 from bankbridge.machine.joint import EveryAccount, OneWord
+from bankbridge.machine.link import Link
 from bankbridge.machine.policy import Policy
 from bankbridge.provider import Capabilities, Correlation, Granularity, Provider
 from bankbridge.shells.pace import Limiter
@@ -23,15 +24,25 @@ class Connection:
     provider: Provider = attrs.field(repr=False)
     policy: Policy
 
+    def policy_of(self, link: Link) -> Policy:
+        """The policy in force for a link: its bank's, where that has one of its own."""
+        return self.policy.at(None if link.institution is None else link.institution.id)
+
 
 def policy_for(capabilities: Capabilities, base: Policy | None = None) -> Policy:
-    """``base``, the application's numbers, with what the provider decides: joint rule, cooldowns, polls."""
+    """``base``, the application's numbers, with what the provider decides: joint rule, cooldowns, polls.
+
+    A policy may lengthen the provider's times, never shorten them. The same is done at each institution.
+    """
     base = Policy() if base is None else base
     confirm = capabilities.correlation is Correlation.ACCOUNT_AND_TIME
     return attrs.evolve(
         base,
         joint=OneWord() if capabilities.granularity is Granularity.LINK else EveryAccount(confirm=confirm),
-        cooldowns=capabilities.cooldowns,
+        cooldowns={
+            scope: max(told.get(scope, timedelta(0)) for told in (base.cooldowns, capabilities.cooldowns))
+            for scope in (*base.cooldowns, *capabilities.cooldowns)
+        },
         can_cancel=capabilities.cancels,
         new_key_after_answer=capabilities.replays_errors,
         timing=attrs.evolve(
@@ -42,6 +53,7 @@ def policy_for(capabilities: Capabilities, base: Policy | None = None) -> Policy
             ),
             poll_floor=max(base.timing.poll_floor, capabilities.poll_floor),
         ),
+        institutions={name: policy_for(capabilities, one) for name, one in base.institutions.items()},
     )
 
 

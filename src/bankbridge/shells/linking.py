@@ -79,7 +79,7 @@ def why_not_now(
 
     def work(tx: Transaction) -> tuple[Blocker, ...]:
         link = link_in(tx, link_id, connection)
-        policy = core.connection(link.connection).policy
+        policy = core.connection(link.connection).policy_of(link)
         blockers = blockers_of(link, attended=attended, now=now, policy=policy)
         running = tx.open_intent(link)
         if running is None:

@@ -28,7 +28,7 @@ _RECENT: Final = 5
 
 def look_back(core: Core, connection: Connection, link: Link, intent: RefreshIntent) -> Job[Failure | None]:
     """Why ``intent`` must not be asked for now, by what came of the one before it; ``None`` when it may."""
-    now, policy = core.clock(), connection.policy
+    now, policy = core.clock(), connection.policy_of(link)
 
     def claim(tx: Transaction) -> tuple[RefreshIntent | None, datetime]:
         before = _unheard(tx, link, intent, oldest=now - policy.timing.intent)
@@ -77,7 +77,7 @@ def _learn(
     stored, link = tx.intent(before.id), tx.link(before.link_id, before.connection)
     if stored is None or link is None:
         return None, []
-    policy = connection.policy
+    policy = connection.policy_of(link)
     story = telling(tx, link, stored, policy=policy, now=now)
     story.tell(evidence.events, attempt=before.attempt.number, said=evidence.words)
     news = story.commit()

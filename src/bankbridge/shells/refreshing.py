@@ -78,7 +78,7 @@ def refresh(
             now=now,
         )
         story = telling(
-            tx, link, intent, policy=core.connection(link.connection).policy, now=now, stored=False
+            tx, link, intent, policy=core.connection(link.connection).policy_of(link), now=now, stored=False
         )
         if scope in core.connection(link.connection).provider.capabilities.scopes:
             story.wake()
@@ -169,7 +169,7 @@ def _awake(core: Core, tx: Transaction, intent: RefreshIntent, now: datetime) ->
         _log.warning("intent %s: connection %s is not configured here", intent.id, intent.connection)
         return None
     link = link_in(tx, intent.link_id, intent.connection)
-    story = telling(tx, link, intent, policy=core.connection(intent.connection).policy, now=now)
+    story = telling(tx, link, intent, policy=core.connection(intent.connection).policy_of(link), now=now)
     story.wake()
     return story
 
@@ -207,7 +207,7 @@ def _tell(core: Core, intent_id: IntentId, what: Callable[[Telling], None]) -> J
 
     def work(tx: Transaction) -> tuple[list[Effect], list[News]]:
         intent, link = intent_in(tx, intent_id)
-        story = telling(tx, link, intent, policy=core.connection(intent.connection).policy, now=now)
+        story = telling(tx, link, intent, policy=core.connection(intent.connection).policy_of(link), now=now)
         what(story)
         return story.effects, story.commit()
 
@@ -258,7 +258,7 @@ def _told(core: Core, intent_id: IntentId, evidence: Evidence, attempt: int) -> 
     def work(tx: Transaction) -> tuple[list[Effect], list[News]]:
         intent, link = intent_in(tx, intent_id)
         connection = core.connection(intent.connection)
-        story = telling(tx, link, intent, policy=connection.policy, now=now)
+        story = telling(tx, link, intent, policy=connection.policy_of(link), now=now)
         knew = intent.attempt.refresh_id
         story.tell(evidence.events, attempt=attempt, said=evidence.words)
         news = story.commit()

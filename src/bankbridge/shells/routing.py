@@ -38,6 +38,7 @@ from bankbridge.machine.notices import (
     Why,
     receive,
 )
+from bankbridge.machine.policy import Timing
 from bankbridge.machine.status import Status
 from bankbridge.provider import Granularity
 from bankbridge.shells.connections import Connection
@@ -69,7 +70,7 @@ class Arrival:
 
     def story(self, link: Link, intent: RefreshIntent) -> Telling:
         """Begin to tell an intent what has arrived."""
-        return telling(self.tx, link, intent, policy=self.connection.policy, now=self.now)
+        return telling(self.tx, link, intent, policy=self.connection.policy_of(link), now=self.now)
 
 
 @attrs.frozen(kw_only=True)
@@ -124,10 +125,10 @@ def _to_intent(arrival: Arrival, link: Link, event: ProviderEvent) -> Routed | N
         if foreign is not None and intent.status is Status.REQUESTED:
             if intent.attempt.unclear == 0:
                 return None  # our create is on its way: its answer will say whether this is it
-            if _made_it(arrival, intent, intents):
+            if _made_it(arrival, story, intents):
                 started = RefreshStarted(refresh_id=foreign, adopted=True)
                 story.tell([started], delivery_id=arrival.delivery_id)
-        heard = receive(story.intent, arrival.notice, now=arrival.now, policy=arrival.connection.policy)
+        heard = receive(story.intent, arrival.notice, now=arrival.now, policy=story.policy)
         if isinstance(heard, Ignored):
             if heard.why in _NOT_THIS_ONE:
                 why = heard.why
@@ -147,22 +148,20 @@ def _foreign_refresh(notice: Notice, intents: Iterable[RefreshIntent]) -> Refres
     return None if notice.about.refresh_id in ours else notice.about.refresh_id
 
 
-def _made_it(arrival: Arrival, intent: RefreshIntent, intents: Iterable[RefreshIntent]) -> bool:
-    """Whether it is ``intent`` whose create made a refresh that nobody knows: its answer was lost, nobody else's was.
+def _made_it(arrival: Arrival, story: Telling, intents: Iterable[RefreshIntent]) -> bool:
+    """Whether it is this intent whose create made a refresh that nobody knows: its answer was lost, nobody else's was.
 
     A wrong guess would be worse than none: the create is asked again with its own key, and answered with its own.
     """
     occurred_at = arrival.notice.occurred_at or arrival.now
     attempts = [attempt for one in intents for attempt in (one.attempt, *one.past)]
-    return [attempt for attempt in attempts if _may_have_made(attempt, occurred_at, arrival)] == [
-        intent.attempt
-    ]
+    makers = [attempt for attempt in attempts if _may_have_made(attempt, occurred_at, story.policy.timing)]
+    return makers == [story.intent.attempt]
 
 
-def _may_have_made(attempt: Attempt, occurred_at: datetime, arrival: Arrival) -> bool:
+def _may_have_made(attempt: Attempt, occurred_at: datetime, timing: Timing) -> bool:
     unknown = not attempt.started and (attempt.refusal is None or attempt.unclear > 0)
-    lasts_until = deadline_of(attempt, arrival.connection.policy.timing)
-    return unknown and attempt.asked_at - _SKEW <= occurred_at <= lasts_until
+    return unknown and attempt.asked_at - _SKEW <= occurred_at <= deadline_of(attempt, timing)
 
 
 def _background(arrival: Arrival, link: Link, why: Why) -> Routed:
