@@ -23,3 +23,10 @@ def test_an_unknown_provider_is_told():
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 2
     assert "unknown provider fintok: known are rail, fintoc" in ran.stderr
+
+
+def test_the_whole_way_can_be_measured():
+    command = [sys.executable, "-m", "tests.benchmarks.end_to_end", "--links", "40", "--connections", "4"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stdout.count("every intent as its story says: yes") == 2
