@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.docs.blocks import blocks_of
-from tests.docs.stage import Stage, Worker, staged
+from tests.docs.stage import Stage, staged
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -74,7 +74,7 @@ def test_the_example_does_what_it_says(stage, provider):
     screen = Screen()
     names = example(stage, screen)
     bridge, look = names["bridge"], names["look"]
-    with bridge, Worker(bridge):
+    with bridge, bridge.running():
         link = stage.add_link(provider, "succeeds")
         intent = bridge.refresh(link.link_id)
         assert stage.until(intent.id).status.value == "succeeded"

@@ -9,8 +9,8 @@ returns its result. Shells drive the same flow, blocking or async::
 """
 
 import json
-from collections.abc import Generator, Mapping
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 from urllib.parse import quote
 
 import attrs
@@ -18,6 +18,8 @@ import attrs
 from bankbridge.words.errors import PayloadError, RefusedError
 
 _T = TypeVar("_T")
+_Ask = TypeVar("_Ask")
+_Answer = TypeVar("_Answer")
 
 _EXCERPT: Final = 200
 """How much of an answer that is not a JSON envelope is kept as its message, in characters."""
@@ -123,3 +125,32 @@ def redact(text: str, secrets: tuple[str, ...]) -> str:
     for form in sorted(forms, key=len, reverse=True):  # one secret may be the beginning of another
         text = text.replace(form, "[secret]")
     return text
+
+
+class Running(Generic[_Ask, _Answer, _T]):
+    """A generator on its way, for drivers of both colours: ``asks`` until it is ``done``, then ``result``.
+
+    Only the generator's own end is taken for its end, so a ``StopIteration`` out of a driver hides nothing.
+    """
+
+    asks: _Ask
+    result: _T
+
+    def __init__(self, generator: Generator[_Ask, _Answer, _T]) -> None:
+        self._generator = generator
+        self.done = False
+        self._go_on(lambda: next(generator))
+
+    def answer(self, answer: _Answer) -> None:
+        """Send the answer in and go on to what it asks next."""
+        self._go_on(lambda: self._generator.send(answer))
+
+    def fail(self, error: Exception) -> None:
+        """Throw the error in; a generator that does not expect it lets it through."""
+        self._go_on(lambda: self._generator.throw(error))
+
+    def _go_on(self, step: Callable[[], _Ask]) -> None:
+        try:
+            self.asks = step()
+        except StopIteration as end:
+            self.done, self.result = True, end.value

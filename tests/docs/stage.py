@@ -1,6 +1,5 @@
 """What the recipes take for granted: both providers emulated, webhooks that arrive, and a configured bridge."""
 
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -111,19 +110,3 @@ def _quick(name: str) -> Any:
     short = timedelta(minutes=3)
     usual = {field.name: getattr(kind(), field.name) for field in attrs.fields(kind)}
     return kind(**{name: wait / 500 if wait < short else wait for name, wait in usual.items()})
-
-
-class Worker:
-    """Wakes what is due in a thread of its own."""
-
-    def __init__(self, bridge: BankBridge) -> None:
-        self._stop = threading.Event()
-        every = timedelta(milliseconds=20)
-        self._thread = threading.Thread(target=bridge.run, args=(self._stop,), kwargs={"every": every})
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()

@@ -10,11 +10,12 @@ from bankbridge import BankBridge, Reason, Status, TransportError
 from bankbridge.machine.effects import CreateRefresh, ReadRefresh
 from bankbridge.machine.intent import key_of
 from bankbridge.shells import refreshing
-from bankbridge.shells.jobs import Call, Running, Transact
+from bankbridge.shells.jobs import Call, Transact
 from bankbridge.store import StoredDelivery
 from bankbridge.store.memory import MemoryStore
 from bankbridge.store.sql import new_key, sqlite_store
 from bankbridge.webhooks import Delivery
+from bankbridge.wire import Running
 from bankbridge.words.ids import ConnectionName, DeliveryId, IntentId
 from tests.stages import COLOURS, bridged, staged
 
@@ -205,5 +206,5 @@ def test_a_connection_that_is_no_longer_configured_stops_nobody_else(caplog):
             assert bridge.wake_due() == 1
             assert bridge.outcome(here.id).status is Status.SUCCEEDED
             assert bridge.outcome(gone.id).status is Status.IN_PROGRESS
-        assert f"intent {gone.id}: connection fintoc is not configured here" in caplog.text
+        assert "not at a connection that is configured here (rail)" in caplog.text
         assert stage.store.transact(lambda tx: tx.waiting_deliveries(limit=1)) == []

@@ -1,7 +1,6 @@
 """Between a flow and a socket: whose client it is, where it may go, and what comes back when nothing does."""
 
 import asyncio
-import threading
 from datetime import date, timedelta
 from typing import Any
 
@@ -20,9 +19,8 @@ from bankbridge.shells import aio, sync
 from bankbridge.shells.connections import policy_for
 from bankbridge.shells.core import utc_now
 from bankbridge.shells.http import arguments
-from bankbridge.shells.jobs import Running
 from bankbridge.store.memory import MemoryStore
-from bankbridge.wire import Request, Response, ask
+from bankbridge.wire import Request, Response, Running, ask
 from bankbridge.words.errors import RefusedError, UnknownConnectionError, UnknownIntentError, UnknownLinkError
 from bankbridge.words.ids import AccountId, ConnectionName, LinkId
 from bankbridge_fintoc import Fintoc
@@ -283,31 +281,6 @@ def test_from_config(colour, tmp_path, monkeypatch):
     bridge = face.from_config(path)
     assert bridge._core.connection("rail").provider == rail("https://api.rail.cl")
     asyncio.run(bridge.close()) if colour == "async" else bridge.close()
-
-
-@pytest.mark.parametrize("colour", COLOURS)
-def test_runs_until_it_is_stopped(colour):
-    if colour == "blocking":
-        with BankBridge({"rail": rail()}) as bridge:
-            stop = threading.Event()
-            runs = threading.Thread(
-                target=bridge.run, args=(stop,), kwargs={"every": timedelta(milliseconds=1)}
-            )
-            runs.start()
-            stop.set()
-            runs.join(10)
-            assert not runs.is_alive()
-        return
-
-    async def run() -> None:
-        async with AsyncBankBridge({"rail": rail()}) as bridge:
-            stop = asyncio.Event()
-            running = asyncio.create_task(bridge.run(stop, every=timedelta(milliseconds=1)))
-            await asyncio.sleep(0.01)
-            stop.set()
-            await asyncio.wait_for(running, 10)
-
-    asyncio.run(run())
 
 
 async def test_listeners_may_be_async_or_not():

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bankbridge import Money, MovementsMissingError
 from bankbridge.banking import Movement, MovementPage
-from bankbridge.shells.jobs import Running
 from bankbridge.shells.reading import Gap, read_movements
+from bankbridge.wire import Running
 from bankbridge.words.errors import UnknownLinkError
 from bankbridge.words.ids import AccountId, MovementId
 from bankbridge_fintoc import Fintoc

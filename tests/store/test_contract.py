@@ -350,14 +350,15 @@ def test_due_intents_come_longest_due_first(store):
             tx.add_intent(v.waking(v.intent(name, home), v.minutes(at)))
 
     store.transact(add)
-    due = store.transact(lambda tx: tx.due_intents(v.minutes(3), limit=9))
+    due = store.transact(lambda tx: tx.due_intents(v.minutes(3), limit=9, connections=v.EVERYWHERE))
     assert [one.id for one in due] == ["intent_b", "intent_c", "intent_d", "intent_a"]
-    assert [one.id for one in store.transact(lambda tx: tx.due_intents(v.minutes(3), limit=2))] == [
-        "intent_b",
-        "intent_c",
-    ]
+    first = store.transact(lambda tx: tx.due_intents(v.minutes(3), limit=2, connections=v.EVERYWHERE))
+    assert [one.id for one in first] == ["intent_b", "intent_c"]
+    for elsewhere in ([], [v.FINTOC]):
+        found = store.transact(lambda tx, there=elsewhere: tx.due_intents(v.NOON, limit=2, connections=there))
+        assert found == []
     just_before = v.minutes(1) - timedelta(microseconds=1)
-    assert store.transact(lambda tx: tx.due_intents(just_before, limit=9)) == []
+    assert store.transact(lambda tx: tx.due_intents(just_before, limit=9, connections=v.EVERYWHERE)) == []
     assert store.transact(lambda tx: tx.next_wake_at()) == v.minutes(1)
 
 
@@ -365,7 +366,7 @@ def test_without_a_wake_up_an_intent_is_never_due(store):
     home = v.with_link(store, v.link())
     assert store.transact(lambda tx: tx.next_wake_at()) is None
     store.transact(lambda tx: tx.add_intent(v.ended(v.intent("intent_1", home))))
-    assert store.transact(lambda tx: tx.due_intents(v.minutes(999), limit=9)) == []
+    assert store.transact(lambda tx: tx.due_intents(v.minutes(999), limit=9, connections=v.EVERYWHERE)) == []
     assert store.transact(lambda tx: tx.next_wake_at()) is None
 
 
@@ -375,7 +376,7 @@ def test_a_wake_up_follows_the_newest_version(store):
     later = attrs.evolve(v.waking(first, v.minutes(30)), version=1)
     store.transact(lambda tx: tx.save_intent(later, replaces=0))
     assert store.transact(lambda tx: tx.next_wake_at()) == v.minutes(30)
-    assert store.transact(lambda tx: tx.due_intents(v.minutes(29), limit=9)) == []
+    assert store.transact(lambda tx: tx.due_intents(v.minutes(29), limit=9, connections=v.EVERYWHERE)) == []
 
 
 def test_a_time_in_another_zone_is_the_same_time(store):
@@ -383,7 +384,7 @@ def test_a_time_in_another_zone_is_the_same_time(store):
     santiago = v.NOON.astimezone(timezone(timedelta(hours=-3)))
     store.transact(lambda tx: tx.add_intent(v.waking(v.intent("intent_1", home), santiago)))
     assert store.transact(lambda tx: tx.next_wake_at()) == v.NOON
-    assert len(store.transact(lambda tx: tx.due_intents(v.NOON, limit=9))) == 1
+    assert len(store.transact(lambda tx: tx.due_intents(v.NOON, limit=9, connections=v.EVERYWHERE))) == 1
 
 
 def test_of_many_threads_one_replaces_a_version(store):

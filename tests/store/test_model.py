@@ -171,7 +171,7 @@ class Both(RuleBasedStateMachine):
                 ],
                 [tx.intents(home, limit=9) for home in homes],
                 [tx.open_intent(home) for home in homes],
-                tx.due_intents(v.minutes(3), limit=9),
+                tx.due_intents(v.minutes(3), limit=9, connections=v.EVERYWHERE),
                 tx.next_wake_at(),
                 tx.waiting_deliveries(limit=9),
                 [tx.delivery(name) for name in ("d_1", "d_2", "d_3", "d_\ud800")],

@@ -38,7 +38,7 @@ def use_everything(tx) -> None:
     tx.intent("intent_1")
     tx.intents(home, limit=9)
     tx.open_intent(home)
-    tx.due_intents(v.NOON, limit=9)
+    tx.due_intents(v.NOON, limit=9, connections=v.EVERYWHERE)
     tx.next_wake_at()
     tx.add_delivery(v.delivery("d_1"))
     tx.delivery("d_1")

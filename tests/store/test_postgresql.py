@@ -208,7 +208,8 @@ def test_two_workers_take_different_deliveries_and_intents(postgresql, other):
     postgresql.transact(lambda tx: [tx.add_intent(v.intent(f"intent_{home.id}", home)) for home in homes])
 
     def take(tx):
-        return [one.id for one in (*tx.waiting_deliveries(limit=2), *tx.due_intents(v.NOON, limit=2))]
+        due = tx.due_intents(v.NOON, limit=2, connections=v.EVERYWHERE)
+        return [one.id for one in (*tx.waiting_deliveries(limit=2), *due)]
 
     def take_beside(tx):
         return take(tx), other.transact(take)

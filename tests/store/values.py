@@ -15,6 +15,7 @@ from bankbridge.words.ids import AccountId, ConnectionName, DeliveryId, IntentId
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 RAIL = ConnectionName("rail")
 FINTOC = ConnectionName("fintoc")
+EVERYWHERE = (RAIL, FINTOC)
 
 
 def minutes(number: float) -> datetime:

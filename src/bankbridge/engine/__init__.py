@@ -6,13 +6,14 @@ twice, late, or on another machine, but it must not forget it. `bankbridge.engin
 store; another engine is one more class with these methods.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import attrs
 
-from bankbridge.words.ids import IntentId
+from bankbridge.machine.effects import Effect
+from bankbridge.words.ids import ConnectionName, IntentId
 
 
 @attrs.frozen(kw_only=True)
@@ -27,43 +28,83 @@ class Timer:
     at: datetime
 
 
+@attrs.frozen(kw_only=True)
+class Look:
+    """What there is to do.
+
+    ``deliveries``: whether any wait. ``due_in``: how long until the next intent is due; not positive when one is
+    already, ``None`` when none waits at all.
+    """
+
+    deliveries: bool
+    due_in: timedelta | None
+
+
+@attrs.frozen(kw_only=True)
+class Claim:
+    """An intent that was woken, so that nobody else wakes it. What it wants is still to be done, by `Work.perform`.
+
+    A claim that is never performed is no loss: the intent is due again a little later, as after a crash.
+    """
+
+    intent_id: IntentId
+    connection: ConnectionName
+    effects: tuple[Effect, ...]
+
+
 class Work(Protocol):
-    """What an engine is there to call, blocking, from any of its threads. Raises `BankBridgeError` only."""
+    """What an engine is there to call, blocking, from any of its threads.
+
+    It raises `BankBridgeError` where the world was in the way (the store, a provider, somebody who was first):
+    try again later. Any other error is a bug, and the engine's run ends with it. What the application's listener
+    raises is logged and stays in here.
+    """
+
+    def look(self) -> Look:
+        """What there is to do, by one cheap read of the store."""
+        ...
 
     def drain(self) -> int:
         """Apply one batch of the deliveries that wait. Returns how many; 0 when none waits any more."""
         ...
 
+    def claim(self, *, limit: int, avoid: Collection[ConnectionName] = ()) -> Sequence[Claim]:
+        """Wake at most ``limit`` of what is due, the longest due first, but none of the connections in ``avoid``.
+
+        One transaction, and no provider is asked. Claim no more than can be performed at once.
+        """
+        ...
+
+    def perform(self, claim: Claim) -> None:
+        """Do what a woken intent wants at its provider. Takes as long as the provider does."""
+        ...
+
     def wake(self, timer: Timer) -> bool:
-        """Wake one intent and do what it wants. ``False`` when the timer is no longer the one that is set, or early."""
-        ...
-
-    def sweep(self) -> int:
-        """Wake some of what is due, the longest due first. Returns how many; 0 when nothing is due."""
-        ...
-
-    def next_wake_at(self) -> datetime | None:
-        """When the next intent is due; ``None`` when none waits."""
+        """Claim one intent by its timer, and perform. ``False`` when the timer is no longer the set one, or early."""
         ...
 
 
 class AsyncWork(Protocol):
     """`Work`, awaited."""
 
+    async def look(self) -> Look:
+        """As `Work.look`."""
+        ...
+
     async def drain(self) -> int:
         """As `Work.drain`."""
         ...
 
+    async def claim(self, *, limit: int, avoid: Collection[ConnectionName] = ()) -> Sequence[Claim]:
+        """As `Work.claim`."""
+        ...
+
+    async def perform(self, claim: Claim) -> None:
+        """As `Work.perform`."""
+        ...
+
     async def wake(self, timer: Timer) -> bool:
         """As `Work.wake`."""
-        ...
-
-    async def sweep(self) -> int:
-        """As `Work.sweep`."""
-        ...
-
-    async def next_wake_at(self) -> datetime | None:
-        """As `Work.next_wake_at`."""
         ...
 
 
@@ -82,18 +123,34 @@ class Engine(Protocol):
         """Forget the timers of intents that are over; called like `enqueue`. One that fires does nothing."""
         ...
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether somebody hears `wake`: a run of this engine, or its workers elsewhere.
+
+        If nobody does, whoever stored a delivery drains it.
+        """
+        ...
+
     def wake(self) -> None:
         """Say that deliveries wait, after the commit that stored them. From any thread; returns at once."""
         ...
 
     def run(self, work: Work) -> None:
-        """Work until `stop`; then finish what is under way and return."""
+        """Work until `stop`; then finish what is under way and return.
+
+        What is overdue is found and done, also what no `enqueue` ever told of. A store or provider that fails is
+        logged once and tried again, with growing pauses, until it is back; an error that is a bug ends the run
+        with it. Raises `EngineBusyError` if this engine runs already.
+        """
         ...
 
     async def run_async(self, work: AsyncWork) -> None:
-        """`run`, in an event loop."""
+        """`run`, in an event loop. Canceled, it cancels what is under way."""
         ...
 
     def stop(self) -> None:
-        """Let `run` return; from any thread. What is still to come is left to the next who runs."""
+        """Let `run` return; if none runs, the next one. From any thread, and from a signal handler.
+
+        What is still to come is left to the next who runs.
+        """
         ...

@@ -59,12 +59,16 @@ def policy_for(capabilities: Capabilities, base: Policy | None = None) -> Policy
 
 @attrs.frozen(kw_only=True)
 class Core:
-    """What every job needs: the connections, and time and ids from outside; and what holds requests back."""
+    """What every job needs: the connections, and time and ids from outside; and what holds requests back.
+
+    ``strangers``: since when something is due at a connection that is not one of these, once it was noticed.
+    """
 
     connections: Mapping[ConnectionName, Connection]
     limiters: Mapping[ConnectionName, Limiter]
     clock: Callable[[], datetime]
     new_id: Callable[[], IntentId]
+    strangers: list[datetime] = attrs.field(factory=list[datetime], eq=False, repr=False)
 
     def connection(self, name: str) -> Connection:
         """One connection. Raises `UnknownConnectionError` that lists the known ones."""

@@ -4,7 +4,7 @@ A driver carries each `Step` out and sends its result back. The same job runs bl
 """
 
 from collections.abc import Callable, Generator
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
@@ -14,8 +14,6 @@ from bankbridge.store import StoredDelivery, Transaction
 from bankbridge.wire import Flow
 
 _T = TypeVar("_T")
-_Ask = TypeVar("_Ask")
-_Answer = TypeVar("_Answer")
 
 
 @attrs.frozen
@@ -54,35 +52,6 @@ class Announce:
     """Tell the application's listener."""
 
     news: News
-
-
-class Running(Generic[_Ask, _Answer, _T]):
-    """A generator on its way, for drivers of both colours: ``asks`` until it is ``done``, then ``result``.
-
-    Only the generator's own end is taken for its end, so a ``StopIteration`` out of a driver hides nothing.
-    """
-
-    asks: _Ask
-    result: _T
-
-    def __init__(self, generator: Generator[_Ask, _Answer, _T]) -> None:
-        self._generator = generator
-        self.done = False
-        self._go_on(lambda: next(generator))
-
-    def answer(self, answer: _Answer) -> None:
-        """Send the answer in and go on to what it asks next."""
-        self._go_on(lambda: self._generator.send(answer))
-
-    def fail(self, error: Exception) -> None:
-        """Throw the error in; a generator that does not expect it lets it through."""
-        self._go_on(lambda: self._generator.throw(error))
-
-    def _go_on(self, step: Callable[[], _Ask]) -> None:
-        try:
-            self.asks = step()
-        except StopIteration as end:
-            self.done, self.result = True, end.value
 
 
 Step: TypeAlias = Call | Transact | TakeIn | Arrived | Announce

@@ -1,12 +1,8 @@
-"""The jobs of a refresh: ask for it, carry out its effects, wake it, cancel it."""
+"""The jobs of a refresh: ask for it, carry out its effects, cancel it."""
 
-import logging
 from collections import deque
-from collections.abc import Callable
-from datetime import datetime
-from typing import Final
+from collections.abc import Callable, Iterable
 
-from bankbridge.engine import Timer
 from bankbridge.machine.effects import CancelRefresh, CreateRefresh, Effect, ReadRefresh
 from bankbridge.machine.events import (
     Canceler,
@@ -21,7 +17,7 @@ from bankbridge.machine.status import Status
 from bankbridge.provider import Evidence
 from bankbridge.shells.connections import Core
 from bankbridge.shells.evidence import canceled, created, read
-from bankbridge.shells.inbox import drain, retry_parked
+from bankbridge.shells.inbox import retry_parked
 from bankbridge.shells.jobs import Job, announce, transact
 from bankbridge.shells.lookback import look_back
 from bankbridge.shells.news import News
@@ -30,8 +26,6 @@ from bankbridge.store import Transaction
 from bankbridge.words.errors import UnknownIntentError, UnknownLinkError
 from bankbridge.words.ids import ConnectionName, IntentId, LinkId
 from bankbridge.words.reasons import Failure, Reason
-
-_log: Final = logging.getLogger("bankbridge")
 
 
 def link_in(tx: Transaction, link_id: LinkId, connection: str | None = None) -> Link:
@@ -115,65 +109,6 @@ def retry(core: Core, intent_id: IntentId) -> Job[RefreshIntent]:
     )
 
 
-def wake_due(core: Core, *, limit: int) -> Job[int]:
-    """Drain the inbox, then wake what is due and do what it wants. Returns how many woke."""
-    yield from drain(core, limit=limit)
-    woken = yield from claim_due(core, limit=limit)
-    for one in woken:
-        yield from perform(core, one.intent.id, one.effects)
-    return len(woken)
-
-
-def claim_due(core: Core, *, limit: int) -> Job[list[Telling]]:
-    """Wake what is due, so that nobody else does. What each wants is still to be done, by `perform`."""
-    now = core.clock()
-
-    def claim(tx: Transaction) -> tuple[list[Telling], list[News]]:
-        tx.drop_parked(now)
-        woken: list[Telling] = []
-        news: list[News] = []
-        for intent in tx.due_intents(now, limit=limit):
-            story = _awake(core, tx, intent, now)
-            if story is not None:
-                news += story.commit()
-                woken.append(story)
-        return woken, news
-
-    woken, news = yield from transact(claim)
-    yield from announce(news)
-    return woken
-
-
-def wake_one(core: Core, timer: Timer) -> Job[bool]:
-    """Wake one intent and do what it wants, if ``timer`` is the one that it has set, and due."""
-    now = core.clock()
-
-    def claim(tx: Transaction) -> tuple[Telling | None, list[News]]:
-        intent = tx.intent(timer.intent_id)
-        wake = None if intent is None else intent.wake
-        if intent is None or wake is None or wake.version != timer.version or wake.at > now:
-            return None, []
-        story = _awake(core, tx, intent, now)
-        return story, [] if story is None else story.commit()
-
-    story, news = yield from transact(claim)
-    yield from announce(news)
-    if story is None:
-        return False
-    yield from perform(core, story.intent.id, story.effects)
-    return True
-
-
-def _awake(core: Core, tx: Transaction, intent: RefreshIntent, now: datetime) -> Telling | None:
-    if intent.connection not in core.connections:
-        _log.warning("intent %s: connection %s is not configured here", intent.id, intent.connection)
-        return None
-    link = link_in(tx, intent.link_id, intent.connection)
-    story = telling(tx, link, intent, policy=core.connection(intent.connection).policy_of(link), now=now)
-    story.wake()
-    return story
-
-
 def cancel(core: Core, intent_id: IntentId, *, by: Canceler) -> Job[Outcome]:
     """Stop wanting it: here at once, and at the provider where it can be canceled. One that is over stays so."""
 
@@ -217,7 +152,7 @@ def _tell(core: Core, intent_id: IntentId, what: Callable[[Telling], None]) -> J
     return (yield from outcome(core, intent_id))
 
 
-def perform(core: Core, intent_id: IntentId, effects: list[Effect]) -> Job[None]:
+def perform(core: Core, intent_id: IntentId, effects: Iterable[Effect]) -> Job[None]:
     """Carry out effects at the provider, tell the intent what came of each, and go on until nothing is left."""
     queue = deque(effects)
     while queue:

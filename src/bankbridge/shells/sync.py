@@ -1,9 +1,10 @@
 """The application's face, blocking. `bankbridge.shells.aio` is its twin: the same names, the same words."""
 
 import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -11,26 +12,29 @@ from typing import Final, Self, TypeVar
 import httpx
 
 from bankbridge.banking import Account, Movement
+from bankbridge.engine import Engine
+from bankbridge.engine.embedded import Embedded
 from bankbridge.machine.events import Canceler
 from bankbridge.machine.intent import RefreshIntent, Scope
 from bankbridge.machine.link import Blocker, Link
 from bankbridge.machine.outcome import Outcome
 from bankbridge.machine.policy import Policy
 from bankbridge.provider import Provider
-from bankbridge.shells import inbox, linking, refreshing
+from bankbridge.shells import inbox, linking, refreshing, waking
 from bankbridge.shells.config import read_config
 from bankbridge.shells.connections import Connection
-from bankbridge.shells.core import core_of, new_intent_id, utc_now
+from bankbridge.shells.core import core_of, new_intent_id, tell_of_a_bug, utc_now
 from bankbridge.shells.http import arguments, blocking_client, discreetly, no_answer, response_of
 from bankbridge.shells.inbox import Answer
 from bankbridge.shells.intake import Intake
-from bankbridge.shells.jobs import Announce, Arrived, Call, Job, Running, Step, TakeIn, Transact
+from bankbridge.shells.jobs import Announce, Arrived, Call, Job, Step, TakeIn, Transact
 from bankbridge.shells.linking import Story
 from bankbridge.shells.news import News
 from bankbridge.shells.reading import Gap, read_movements
+from bankbridge.shells.working import Tasks
 from bankbridge.store import Store
 from bankbridge.store.memory import MemoryStore
-from bankbridge.wire import Flow, Request, Response
+from bankbridge.wire import Flow, Request, Response, Running
 from bankbridge.words.errors import BankBridgeError, MovementsMissingError, TransportError
 from bankbridge.words.ids import AccountId, IntentId, LinkId
 
@@ -57,9 +61,10 @@ class BankBridge:
 
     ``providers`` are the configured providers by connection name. ``store`` keeps what must last (default: memory).
     ``client`` makes the requests (default: one with timeouts that repeats only reads); one that is passed in is
-    left open. ``policies`` replaces a connection's policy (see `bankbridge.policy_for`). ``on_news`` is called
-    after each commit that changed something an application may care about; what it raises reaches whoever did
-    the work, but `receive`, which logs it. ``clock`` tells the time in UTC.
+    left open. ``policies`` replaces a connection's policy (see `bankbridge.policy_for`). ``engine`` carries wake-ups
+    and work over time (default: `bankbridge.engine.embedded.Embedded`, which works while `run` or `running` does).
+    ``on_news`` is called after each commit that changed something an application may care about; what it raises
+    is logged with its traceback, and changes nothing else. ``clock`` tells the time in UTC.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class BankBridge:
         store: Store | None = None,
         client: httpx.Client | None = None,
         policies: Mapping[str, Policy] | None = None,
+        engine: Engine | None = None,
         on_news: Callable[[News], None] | None = None,
         clock: Callable[[], datetime] = utc_now,
         new_id: Callable[[], IntentId] = new_intent_id,
@@ -79,6 +85,7 @@ class BankBridge:
         self._own_client = client is None
         self._client = blocking_client() if client is None else client
         self._on_news = on_news
+        self._engine: Engine = Embedded() if engine is None else engine
 
     @classmethod
     def from_config(cls, path: str | Path, *, on_news: Callable[[News], None] | None = None) -> Self:
@@ -158,13 +165,31 @@ class BankBridge:
 
     def wake_due(self, *, limit: int = 100) -> int:
         """Do what is due: polls, deadlines, retries. Call it every second or so, or use `run`. Returns how many."""
-        return self._run(refreshing.wake_due(self._core, limit=limit))
+        return self._run(waking.wake_due(self._core, limit=limit))
 
-    def run(self, stop: threading.Event, *, every: timedelta = timedelta(seconds=1)) -> None:
-        """Call `wake_due` until ``stop`` is set; for a thread of its own."""
-        while not stop.is_set():
-            if self.wake_due() == 0:
-                stop.wait(every.total_seconds())
+    def run(self) -> None:
+        """Drain and wake until `stop` is called; then finish what is under way. For a thread or a process of its own.
+
+        Raises `EngineBusyError` if it runs already.
+        """
+        self._engine.run(Tasks(self._core, self._run))
+
+    def stop(self) -> None:
+        """Let `run` return; if it does not run, the next one. From any thread, and from a signal handler."""
+        self._engine.stop()
+
+    @contextmanager
+    def running(self) -> Generator[None]:
+        """`run` beside what is inside the ``with``; `stop` and wait at its end, where what `run` raised comes out."""
+        with ThreadPoolExecutor(1, thread_name_prefix="bankbridge") as thread:
+            running = thread.submit(self.run)
+            running.add_done_callback(tell_of_a_bug)
+            try:
+                yield
+            finally:
+                if not running.done():
+                    self.stop()
+            running.result()
 
     # --- reading ---------------------------------------------------------------------------------------------
 
@@ -229,13 +254,25 @@ class BankBridge:
                 self._arrived()
                 return None
             case Announce(news=news):
-                return None if self._on_news is None else self._on_news(news)
+                self._announce(news)
+                return None
+
+    def _announce(self, news: News) -> None:
+        if self._on_news is None:
+            return
+        try:
+            self._on_news(news)
+        except Exception:  # noqa: BLE001 (the application's own, and what it is told of is done already)
+            _log.exception("on_news raised when it was told of %s", type(news).__name__)
 
     def _arrived(self) -> None:
         """Deliveries wait, and are safe; so what comes of draining them is no matter of who brought the last one."""
+        if self._engine.is_at_work:
+            self._engine.wake()
+            return
         try:
             self._run(inbox.drain(self._core, limit=100))
-        except Exception:  # noqa: BLE001 (the application's listener may raise anything)
+        except Exception:  # noqa: BLE001 (what is wrong here must not be told to the sender, who would send it again)
             _log.exception("deliveries could not be drained; they wait for the next try")
 
     def _send(self, connection: Connection, request: Request, *, once: bool = False) -> Response:

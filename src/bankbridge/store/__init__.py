@@ -1,6 +1,6 @@
 """Where intents, links and deliveries live: the protocol every store fulfils, and what it stores."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Final, Protocol, TypeVar
 
@@ -120,12 +120,17 @@ class Transaction(Protocol):
         """Replace version ``replaces``. Raises `StaleVersionError` when another version is stored."""
         ...
 
-    def due_intents(self, now: datetime, *, limit: int) -> Sequence[RefreshIntent]:
-        """Intents whose wake-up has come, the longest due first; without those that another transaction is at."""
+    def due_intents(
+        self, now: datetime, *, limit: int, connections: Collection[ConnectionName]
+    ) -> Sequence[RefreshIntent]:
+        """Intents of these connections whose wake-up has come, the longest due first.
+
+        Without those that another transaction is at.
+        """
         ...
 
     def next_wake_at(self) -> datetime | None:
-        """When the next intent is due."""
+        """When the next intent is due, at any connection."""
         ...
 
     def add_delivery(self, stored: StoredDelivery) -> bool:

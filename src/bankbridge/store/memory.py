@@ -2,7 +2,7 @@
 
 import copy
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -183,9 +183,13 @@ class _MemoryTransaction:
             None,
         )
 
-    def due_intents(self, now: datetime, *, limit: int) -> Sequence[RefreshIntent]:
+    def due_intents(
+        self, now: datetime, *, limit: int, connections: Collection[ConnectionName]
+    ) -> Sequence[RefreshIntent]:
         due = [
-            (intent.wake.at, intent) for intent in self._tables.intents.values() if intent.wake is not None
+            (intent.wake.at, intent)
+            for intent in self._tables.intents.values()
+            if intent.wake is not None and intent.connection in connections
         ]
         return [intent for at, intent in sorted(due, key=lambda pair: pair[0]) if at <= now][:limit]
 

@@ -9,6 +9,7 @@
     │   ├── UnknownLinkError
     │   ├── UnknownIntentError
     │   ├── NotSupportedError       the provider cannot do this
+    │   ├── EngineBusyError         the engine runs already
     │   ├── MoneyError
     │   └── StoreKeyError           a secret would be stored without a key, or none of the keys fits
     ├── ProviderError               the provider's
@@ -76,6 +77,10 @@ class UnknownIntentError(YoursError):
 
 class NotSupportedError(YoursError):
     """The provider does not declare this capability."""
+
+
+class EngineBusyError(YoursError):
+    """The engine runs already; it runs once at a time."""
 
 
 class MoneyError(YoursError):

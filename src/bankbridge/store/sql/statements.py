@@ -84,7 +84,11 @@ HAS_VERSION: Final = sa.select(INTENTS.c.id).where(
     INTENTS.c.id == _THE_ID, INTENTS.c.version == bindparam("the_version")
 )
 DUE_INTENTS: Final = (
-    _INTENTS.where(WAKES, INTENTS.c.wake_at <= bindparam("the_time"))
+    _INTENTS.where(
+        WAKES,
+        INTENTS.c.wake_at <= bindparam("the_time"),
+        INTENTS.c.connection.in_(bindparam("the_connections", expanding=True)),
+    )
     .order_by(INTENTS.c.wake_at, INTENTS.c.position)
     .limit(_THE_LIMIT)
     .with_for_update(skip_locked=True)

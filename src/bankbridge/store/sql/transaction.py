@@ -1,6 +1,6 @@
 """One transaction: the store's words in SQL."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -155,8 +155,11 @@ class _SqlTransaction:
             msg = f"intent {intent.id}: another one of link {intent.link_id} is open"
         raise StaleVersionError(msg)
 
-    def due_intents(self, now: datetime, *, limit: int) -> Sequence[RefreshIntent]:
-        return self._intents(sql.DUE_INTENTS, the_time=now, the_limit=limit)
+    def due_intents(
+        self, now: datetime, *, limit: int, connections: Collection[ConnectionName]
+    ) -> Sequence[RefreshIntent]:
+        where = sorted(connections)
+        return self._intents(sql.DUE_INTENTS, the_time=now, the_limit=limit, the_connections=where)
 
     def next_wake_at(self) -> datetime | None:
         first: datetime | None = self._connection.scalar(sql.NEXT_WAKE_AT)
