@@ -157,5 +157,5 @@ def test_what_goes_wrong_afterwards_is_not_the_sender_s_matter(store, colour, ca
     with door(colour, store, angry) as found:
         assert found.knock() == (200, "ok")
         assert found.settled()
-    assert lines(caplog) == ["on_news raised when it was told of LinkChanged"]
+    assert lines(caplog) == ["on_news raised when it was told of DataArrived"]
     assert "no room in the queue" in caplog.text
