@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from bankbridge import LinkStatus, Status
-from bankbridge.shells.inbox import LARGEST_BODY, PARKED_FOR
+from bankbridge.shells.inbox import LARGEST_BODY
 from bankbridge.shells.news import DataArrived, LinkChanged, MovementsChanged, OutcomeChanged
 from bankbridge.store import StoredDelivery
 from bankbridge.store.memory import MemoryStore
@@ -169,31 +169,6 @@ def event(event_type: str, *, at=START + timedelta(seconds=2), **data: object) -
 
 def send(stage, body, provider="rail"):
     return knock(stage.bridge, body, provider=provider, at=stage.clock.now(), secret="whsec_unused")
-
-
-def test_an_event_of_an_unknown_account_waits_for_its_link():
-    told: list[Any] = []
-    with staged("fintoc", webhooks=False, on_news=told.append) as stage:
-        link = stage.emulator.add_link()
-        account = link.account_ids[0]
-        body = event("account.refresh_intent.succeeded", refreshed_object_id=account, new_movements=4)
-        assert send(stage, body, "fintoc") == (200, "ok")
-        assert (result(stage.store, body["id"], "fintoc"), told) == ("parked", [])
-        stage.bridge.add_link("fintoc", link.link_id, token=link.link_token)
-        arrived = [news for news in told if isinstance(news, DataArrived)]
-        assert arrived == [DataArrived(link_id=link.link_id, accounts=(account,), new_movements=4)]
-        assert stage.store._tables.parked == {}
-        stage.bridge.reconcile_link(link.link_id)
-        assert len([news for news in told if isinstance(news, DataArrived)]) == 1
-
-
-def test_what_fits_nothing_is_not_kept_waiting_for_ever():
-    with staged("fintoc", webhooks=False) as stage:
-        send(stage, event("account.refresh_intent.succeeded", refreshed_object_id="acc_unknown"), "fintoc")
-        assert len(stage.store._tables.parked) == 1
-        stage.pass_time(PARKED_FOR.total_seconds() + 1)
-        assert stage.store._tables.parked == {}
-        assert kept(stage.store, "evt_account.refresh_intent.succeeded", "fintoc") is not None
 
 
 @pytest.mark.parametrize("provider", ["rail", "fintoc"])

@@ -2,19 +2,16 @@
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
 
-from bankbridge.machine.intent import RefreshIntent
-from bankbridge.machine.link import Link
-from bankbridge.machine.notices import Notice, Subject
-from bankbridge.shells.connections import Connection, Core
+from bankbridge.shells.connections import Core
 from bankbridge.shells.jobs import Arrived, Job, announce, take_in, transact
 from bankbridge.shells.news import News
+from bankbridge.shells.parking import park, retry_parked
 from bankbridge.shells.routing import Arrival, route
-from bankbridge.store import Parked, StoredDelivery, Transaction
+from bankbridge.store import StoredDelivery, Transaction
 from bankbridge.webhooks import Delivery, Refused
 from bankbridge.words.errors import StoreUnavailableError, UnknownConnectionError
 from bankbridge.words.ids import DeliveryId
@@ -23,9 +20,6 @@ _log: Final = logging.getLogger("bankbridge")
 
 LARGEST_BODY: Final = 1_000_000
 """Bytes: hundreds of times the largest documented event of either provider."""
-
-PARKED_FOR: Final = timedelta(days=3)
-"""How long a notice that fits nothing waits for its subject."""
 
 
 @attrs.frozen(kw_only=True)
@@ -81,47 +75,16 @@ def drain(core: Core, *, limit: int) -> Job[int]:
                     Arrival(tx=tx, connection=connection, notice=notice, delivery_id=stored.id, now=now)
                 )
                 if routed is None:
-                    tx.park(_parked(stored, index, notice))
+                    park(tx, stored, index, notice)
                     results.append("parked")
                 else:
                     results.append(routed.result)
                     news += routed.news
+                    if routed.appeared is not None:
+                        news += retry_parked(tx, connection, routed.appeared, now=now)
             tx.settle_delivery(stored.id, "; ".join(results) or "nothing said", at=now)
         return len(waiting), news
 
     count, news = yield from transact(work)
     yield from announce(news)
     return count
-
-
-def retry_parked(
-    tx: Transaction, connection: Connection, intent: RefreshIntent | None, link: Link, now: datetime
-) -> list[News]:
-    """Try again what was parked for a link, its accounts or its refresh, now that they are known."""
-    refresh_id = None if intent is None else intent.attempt.refresh_id
-    abouts = [Subject(refresh_id=refresh_id, link_id=link.id)]
-    abouts += [Subject(account_id=account_id) for account_id in link.accounts or ()]
-    news: list[News] = []
-    # A notice is found under each of its subjects, but has its say once.
-    found = {(p.delivery_id, p.index): p for about in abouts for p in tx.parked_for(about, connection.name)}
-    for parked in found.values():
-        stored = tx.delivery(parked.delivery_id)
-        if stored is None:
-            continue
-        notice = connection.provider.translate(stored.delivery)[parked.index]
-        routed = route(Arrival(tx=tx, connection=connection, notice=notice, delivery_id=stored.id, now=now))
-        if routed is not None:
-            tx.unpark(parked)
-            tx.settle_delivery(stored.id, routed.result, at=now)
-            news += routed.news
-    return news
-
-
-def _parked(stored: StoredDelivery, index: int, notice: Notice) -> Parked:
-    return Parked(
-        delivery_id=stored.id,
-        index=index,
-        connection=stored.delivery.connection,
-        about=notice.about,
-        until=stored.delivery.received_at + PARKED_FOR,
-    )

@@ -7,9 +7,9 @@ from bankbridge.machine.intent import RefreshIntent
 from bankbridge.machine.link import Blocker, Link, LinkConnected, LinkStatus, blockers_of, observe
 from bankbridge.machine.outcome import Outcome, outcome_of
 from bankbridge.shells.connections import Core
-from bankbridge.shells.inbox import retry_parked
 from bankbridge.shells.jobs import Job, announce, call, transact
 from bankbridge.shells.news import LinkChanged, News
+from bankbridge.shells.parking import retry_parked
 from bankbridge.shells.refreshing import intent_in, link_in
 from bankbridge.store import LogEntry, Transaction
 from bankbridge.words.errors import UnknownLinkError
@@ -134,7 +134,7 @@ def _keep(core: Core, asked: Link, facts: LinkFacts | None, accounts: tuple[Acco
         link = attrs.evolve(_as_said(link, facts), accounts=present)
         tx.save_link(link)
         news: list[News] = [] if link == stored else [LinkChanged(link=link)]
-        news += retry_parked(tx, core.connection(link.connection), tx.open_intent(link), link, now)
+        news += retry_parked(tx, core.connection(link.connection), link, now=now)
         return link, news
 
     link, news = yield from transact(work)

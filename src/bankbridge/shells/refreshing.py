@@ -13,14 +13,13 @@ from bankbridge.machine.events import (
 from bankbridge.machine.intent import RefreshIntent, Scope, new_intent
 from bankbridge.machine.link import Link
 from bankbridge.machine.outcome import Outcome, outcome_of
-from bankbridge.machine.status import Status
 from bankbridge.provider import Evidence
 from bankbridge.shells.connections import Core
 from bankbridge.shells.evidence import canceled, created, read
-from bankbridge.shells.inbox import retry_parked
 from bankbridge.shells.jobs import Job, announce, transact
 from bankbridge.shells.lookback import look_back
 from bankbridge.shells.news import News
+from bankbridge.shells.parking import commit
 from bankbridge.shells.telling import Telling, telling
 from bankbridge.store import Transaction
 from bankbridge.words.errors import UnknownIntentError, UnknownLinkError
@@ -142,9 +141,10 @@ def _tell(core: Core, intent_id: IntentId, what: Callable[[Telling], None]) -> J
 
     def work(tx: Transaction) -> tuple[list[Effect], list[News]]:
         intent, link = intent_in(tx, intent_id)
-        story = telling(tx, link, intent, policy=core.connection(intent.connection).policy_of(link), now=now)
+        connection = core.connection(intent.connection)
+        story = telling(tx, link, intent, policy=connection.policy_of(link), now=now)
         what(story)
-        return story.effects, story.commit()
+        return story.effects, commit(story, connection)
 
     effects, news = yield from transact(work)
     yield from announce(news)
@@ -194,15 +194,8 @@ def _told(core: Core, intent_id: IntentId, evidence: Evidence, attempt: int) -> 
         intent, link = intent_in(tx, intent_id)
         connection = core.connection(intent.connection)
         story = telling(tx, link, intent, policy=connection.policy_of(link), now=now)
-        knew = intent.attempt.refresh_id
         story.tell(evidence.events, attempt=attempt, said=evidence.words)
-        news = story.commit()
-        answered = intent.status is Status.REQUESTED and story.intent.status is not Status.REQUESTED
-        unclear = story.intent.attempt.unclear > intent.attempt.unclear
-        if answered or unclear or story.intent.attempt.refresh_id != knew:
-            # What came before we knew its id, or that there is none, or no answer, can find its way now.
-            news += retry_parked(tx, connection, story.intent, story.link, now)
-        return story.effects, news
+        return story.effects, commit(story, connection)
 
     effects, news = yield from transact(work)
     yield from announce(news)

@@ -75,10 +75,14 @@ class Arrival:
 
 @attrs.frozen(kw_only=True)
 class Routed:
-    """Whom a notice reached and what it did, for the inbox's record, and what is to be announced."""
+    """Whom a notice reached and what it did, for the inbox's record, and what is to be announced.
+
+    ``appeared`` is a link of which more is known now: what was parked may fit.
+    """
 
     result: str
     news: list[News] = attrs.field(factory=list[News])
+    appeared: Link | None = None
 
 
 def route(arrival: Arrival) -> Routed | None:
@@ -187,16 +191,18 @@ def _to_link(arrival: Arrival, link: Link, event: LinkEvent) -> Routed:
     seen = observe(link, event, now=arrival.now, occurred_at=arrival.notice.occurred_at)
     arrival.tx.save_link(seen)
     news: list[News] = [LinkChanged(link=seen)] if _notable(link, seen) else []
+    is_clearer = not set(seen.accounts or ()).issubset(link.accounts or ())
     running = arrival.tx.open_intent(seen)
     if running is not None:
         story = arrival.story(seen, running)
         _tell_of_link(arrival, story, event)
         story.wake_now()
         news += story.commit()
+        is_clearer = is_clearer or story.is_clearer
     elif isinstance(event, LinkRefreshed):
         accounts = seen.accounts or ()
         news.append(DataArrived(link_id=link.id, accounts=accounts, new_movements=event.new_movements))
-    return Routed(result=f"link {link.id}", news=news)
+    return Routed(result=f"link {link.id}", news=news, appeared=seen if is_clearer else None)
 
 
 def _tell_of_link(arrival: Arrival, story: Telling, event: LinkEvent) -> None:

@@ -14,6 +14,7 @@ from bankbridge.machine.intent import RefreshIntent, WakeUp
 from bankbridge.machine.link import Link, account_for, blockers_of
 from bankbridge.machine.outcome import Outcome, outcome_of
 from bankbridge.machine.policy import Policy
+from bankbridge.machine.status import Status
 from bankbridge.shells.news import LinkChanged, News, OutcomeChanged
 from bankbridge.store import LogEntry, Transaction
 from bankbridge.words.ids import DeliveryId
@@ -115,6 +116,17 @@ class Telling:
             wake = WakeUp(at=self.now, purpose=purpose, version=self.intent.version)
             self.intent = attrs.evolve(self.intent, attempt=attempt, wake=wake)
         self.effects.clear()
+
+    @property
+    def is_clearer(self) -> bool:
+        """Whether something is known of the intent's refresh that was not: its id, that there is none, or no answer."""
+        if self._stored is None:
+            return False
+        before, after = self._stored.attempt, self.intent.attempt
+        answered = self._stored.status is Status.REQUESTED and self.intent.status is not Status.REQUESTED
+        refused = before.refusal is None and after.refusal is not None
+        named = after.refresh_id not in (None, before.refresh_id)
+        return answered or refused or named or after.unclear > before.unclear
 
     def commit(self) -> list[News]:
         """Store what changed, and say what is to be announced once the transaction is through."""

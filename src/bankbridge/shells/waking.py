@@ -11,6 +11,7 @@ from bankbridge.shells.connections import Core
 from bankbridge.shells.inbox import drain
 from bankbridge.shells.jobs import Job, announce, transact
 from bankbridge.shells.news import News
+from bankbridge.shells.parking import commit
 from bankbridge.shells.refreshing import link_in, perform
 from bankbridge.shells.telling import Telling, telling
 from bankbridge.store import Transaction
@@ -56,7 +57,7 @@ def claim_due(core: Core, *, limit: int, avoid: Collection[ConnectionName] = ())
         news: list[News] = []
         for intent in tx.due_intents(now, limit=limit, connections=connections):
             story = _awake(core, tx, intent, now)
-            news += story.commit()
+            news += commit(story, core.connection(intent.connection))
             stories.append(story)
         if len(stories) < limit and not avoid:
             _notice_strangers(core, tx.next_wake_at(), now)
@@ -80,7 +81,7 @@ def wake_one(core: Core, timer: Timer) -> Job[bool]:
             _notice_strangers(core, wake.at, now)
             return None, []
         story = _awake(core, tx, intent, now)
-        return story, story.commit()
+        return story, commit(story, core.connection(intent.connection))
 
     story, news = yield from transact(claim)
     yield from announce(news)
