@@ -12,6 +12,7 @@ try:
 except ImportError as missing:  # pragma: no cover (this is the case of an installation without the extra)
     sys.exit(f"bankbridge: the command needs {missing.name}: pip install 'bankbridge[cli]'")
 
+from bankbridge.doctor.command import doctor
 from bankbridge.store_command import store
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(store)
+app.command()(doctor)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 (Typer calls it with the option's value)

@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import attrs
 
+_USUAL: Final = "bankbridge.usual"
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
-def secret_field(*, wrong: Mapping[str, str] = MappingProxyType({})) -> Any:  # noqa: ANN401 (like attrs.field)
+
+def secret_field(*, wrong: Mapping[str, str] = _NONE, usual: Mapping[str, str | None] = _NONE) -> Any:  # noqa: ANN401 (like attrs.field)
     """A required secret that never shows in a repr.
 
-    ``wrong`` names prefixes of other secrets that people paste by mistake, and what to do about each. No prefix
-    is demanded: providers may change theirs without notice.
+    ``wrong`` names prefixes of other secrets that people paste by mistake, and what to do about each. ``usual`` names
+    the documented prefixes, and the mode that each tells (``test``, ``live``, ``None`` for none). No prefix is
+    demanded: providers may change theirs without notice. `bankbridge doctor` mentions what is not usual.
     """
 
     def check(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
@@ -24,10 +28,10 @@ def secret_field(*, wrong: Mapping[str, str] = MappingProxyType({})) -> Any:  # 
                 msg = f"{attribute.name}: {problem}"
                 raise ValueError(msg)
 
-    return attrs.field(repr=False, validator=check)
+    return attrs.field(repr=False, validator=check, metadata={_USUAL: usual})
 
 
-def secrets_field() -> Any:  # noqa: ANN401 (like attrs.field)
+def secrets_field(*, usual: Mapping[str, str | None] = _NONE) -> Any:  # noqa: ANN401 (like attrs.field)
     """A required list of secrets, each as `secret_field` wants it; several while one of them is being rotated."""
 
     def check(_: object, attribute: "attrs.Attribute[tuple[str, ...]]", value: tuple[str, ...] | str) -> None:
@@ -36,7 +40,18 @@ def secrets_field() -> Any:  # noqa: ANN401 (like attrs.field)
             msg = f"{attribute.name}: must be a list of at least one secret, none empty or with blanks around it"
             raise ValueError(msg)
 
-    return attrs.field(repr=False, validator=check)
+    return attrs.field(repr=False, validator=check, metadata={_USUAL: usual})
+
+
+def usual_prefixes(provider: type) -> Mapping[str, Mapping[str, str | None]]:
+    """The documented prefixes of a provider's secrets, longest first, each with the mode it tells, by setting."""
+    if not attrs.has(provider):
+        return {}
+    return {
+        field.name: dict(sorted(field.metadata[_USUAL].items(), key=lambda item: -len(item[0])))
+        for field in attrs.fields(provider)
+        if field.metadata.get(_USUAL)
+    }
 
 
 def _is_clean(secret: str) -> bool:

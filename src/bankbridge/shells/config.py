@@ -64,14 +64,27 @@ class Config:
         return self.store.open()
 
 
+@attrs.frozen(kw_only=True)
+class Usable:
+    """What of a configuration can be used, and all that is wrong with it, each problem with its path.
+
+    A secret that is not there where it should be is ``"unset"`` here; ``store`` is ``None`` where nobody can tell what
+    is meant.
+    """
+
+    providers: Mapping[str, Provider]
+    store: StoreSettings | None
+    problems: tuple[str, ...]
+
+
 def read_config(path: str | Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Read a configuration file. Raises `ConfigurationError` with every problem at once, each with its path."""
-    return config_of(_read(path), environ)
+    return config_of(read_document(path), environ)
 
 
 def read_store(path: str | Path, environ: Mapping[str, str] = os.environ) -> StoreSettings:
     """Read what a configuration file says of the store only. Raises like `read_config`."""
-    table = _read(path).get("store", {})
+    table = read_document(path).get("store", {})
     problems: list[str] = []
     settings = _resolved(table, "store", environ, problems)
     if problems:
@@ -79,41 +92,56 @@ def read_store(path: str | Path, environ: Mapping[str, str] = os.environ) -> Sto
     return _store(settings)
 
 
-def _read(path: str | Path) -> dict[str, Any]:
+def read_document(path: str | Path) -> dict[str, Any]:
+    """What is in a configuration file, as it is written. Raises `ConfigurationError` if it cannot be read."""
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError([f"{path}: cannot be read ({type(error).__name__})"]) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError([f"{path}: is not TOML: it is not UTF-8"]) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError([f"{path}: is not TOML: {error}"]) from None
 
 
 def config_of(document: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
-    """A configuration from a parsed document."""
+    """A configuration from a parsed document. Raises `ConfigurationError` with every problem at once."""
+    usable = usable_of(document, environ)
+    if usable.problems or usable.store is None:
+        raise ConfigurationError(usable.problems)
+    return Config(providers=usable.providers, store=usable.store)
+
+
+def usable_of(document: Mapping[str, Any], environ: Mapping[str, str]) -> Usable:
+    """What can be used of a parsed document, and what is wrong with the rest."""
     problems = [
         f"{name}: unknown table (known: connections, store)"
         for name in document.keys() - {"connections", "store"}
     ]
     document = _resolved(document, "", environ, problems)
-    store = StoreSettings()
+    store = None
     try:
         store = _store(document.get("store", {}))
     except ConfigurationError as error:
         problems += error.problems
     providers: dict[str, Provider] = {}
-    for name, settings in document.get("connections", {}).items():
+    try:
+        connections = _table(document.get("connections", {}), "connections")
+    except ConfigurationError as error:
+        problems += error.problems
+        connections = {}
+    for name, settings in connections.items():
         try:
             providers[name] = _provider(name, settings)
         except ConfigurationError as error:
             problems += error.problems
     if not providers and not problems:
         problems.append("connections: at least one is needed, for instance [connections.rail]")
-    if problems:
-        raise ConfigurationError(sorted(problems))
-    return Config(providers=providers, store=store)
+    return Usable(providers=providers, store=store, problems=tuple(sorted(problems)))
 
 
-def _store(settings: Mapping[str, Any]) -> StoreSettings:
+def _store(table: object) -> StoreSettings:
+    settings = _table(table, "store")
     keys = settings.get("keys")
     split = [key.strip() for key in keys.split(",")] if isinstance(keys, str) else keys
     store = configure(StoreSettings, {**settings, **({} if keys is None else {"keys": split})}, path="store")
@@ -124,9 +152,7 @@ def _store(settings: Mapping[str, Any]) -> StoreSettings:
 
 def _provider(name: str, settings: object) -> Provider:
     path = f"connections.{name}"
-    if not isinstance(settings, dict):
-        raise ConfigurationError([f"{path}: must be a table"])
-    table = cast(dict[str, Any], settings)
+    table = _table(settings, path)
     provider = table.get("provider", name)
     try:
         plugin = plugin_for(str(provider))
@@ -134,6 +160,12 @@ def _provider(name: str, settings: object) -> Provider:
         raise ConfigurationError([f"{path}.{problem}" for problem in error.problems]) from None
     given = {key: value for key, value in table.items() if key != "provider"}
     return configure(plugin.provider, given, path=path)
+
+
+def _table(value: object, path: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigurationError([f"{path}: must be a table"])
+    return cast(dict[str, Any], value)
 
 
 def _resolved(value: Any, path: str, environ: Mapping[str, str], problems: list[str]) -> Any:  # noqa: ANN401 (TOML)
@@ -146,7 +178,7 @@ def _resolved(value: Any, path: str, environ: Mapping[str, str], problems: list[
         case {"file": str(name), **rest} if not rest:
             try:
                 return Path(name).read_text(encoding="utf-8").strip()
-            except OSError as error:
+            except (OSError, UnicodeDecodeError) as error:
                 problems.append(f"{path}: {name} cannot be read ({type(error).__name__})")
                 return "unset"
         case dict():

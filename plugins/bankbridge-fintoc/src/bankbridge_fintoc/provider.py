@@ -36,6 +36,7 @@ from bankbridge.wire import Flow, Request, Response, ask, path_of, refusal
 from bankbridge.words.errors import NotSupportedError, PayloadError, RefusedError
 from bankbridge.words.ids import AccountId, RefreshId
 from bankbridge.words.reasons import Failure, Reason
+from bankbridge_fintoc.keys import KEYS, WEBHOOK_SECRETS
 from bankbridge_fintoc.rows import account_of, link_facts_of, movement_of
 from bankbridge_fintoc.tables import CREATE_REASONS, EVENTS, failure_for, refused_for_good, said_by_a_test
 
@@ -96,8 +97,8 @@ class Fintoc:
         event_types=frozenset(name for name in EVENTS if not name.startswith("link.refresh_intent.")),
     )
 
-    secret_key: str = secret_field(wrong={"pk_": "is a public key: use the secret key"})
-    webhook_secrets: tuple[str, ...] = secrets_field()
+    secret_key: str = secret_field(wrong={"pk_": "is a public key: use the secret key"}, usual=KEYS)
+    webhook_secrets: tuple[str, ...] = secrets_field(usual=WEBHOOK_SECRETS)
     base_url: str = base_url_field(default="https://api.fintoc.com")
     api_version: str | None = None
     signature_tolerance: timedelta = TOLERANCE
@@ -271,9 +272,7 @@ class Fintoc:
 
 def _token(link: Link) -> str:
     if link.token is None:
-        msg = (
-            f"link {link.id}: Fintoc addresses a link by its token, which was not given: add the link with it"
-        )
+        msg = f"link {link.id}: Fintoc finds a link by its token, which was not given: add the link with it"
         raise NotSupportedError(msg)
     return link.token
 

@@ -70,8 +70,12 @@ class Rail:
         event_types=frozenset(EVENTS),
     )
 
-    secret_key: str = secret_field(wrong={"rail_pk_": "is a publishable key: use the secret key"})
-    webhook_secrets: tuple[str, ...] = secrets_field()
+    secret_key: str = secret_field(
+        wrong={"rail_pk_": "is a publishable key: use the secret key"},
+        usual={"rail_sk_test_": "test", "rail_sk_live_": "live"},  # https://docs.rail.cl/quickstart
+    )
+    # https://docs.rail.cl/guides/webhooks
+    webhook_secrets: tuple[str, ...] = secrets_field(usual={"whsec_": None})
     base_url: str = base_url_field(default="https://api.rail.cl")
     signature_tolerance: timedelta = TOLERANCE
 

@@ -31,7 +31,7 @@ def open_schema(database: Database, *, upgrade: bool) -> None:
     Raises `ConfigurationError`.
     """
     with database.engine.connect() as connection:
-        found = _revision_of(connection)
+        found = revision_of(connection)
     if found == REVISION:
         return
     if upgrade:
@@ -49,7 +49,7 @@ def migrate(database: Database) -> Migrated:
     names that are not ours.
     """
     with database.upgrading() as connection:
-        found = _revision_of(connection)
+        found = revision_of(connection)
         if found == REVISION:
             return Migrated(before=found, after=REVISION)
         if found is None:
@@ -70,7 +70,8 @@ def upgrade_to(connection: sa.Connection, revision: str) -> None:
     command.upgrade(config, revision)
 
 
-def _revision_of(connection: sa.Connection) -> str | None:
+def revision_of(connection: sa.Connection) -> str | None:
+    """The revision that a database has; ``None`` where there is none of ours."""
     if not sa.inspect(connection).has_table(VERSION_TABLE):
         return None
     found: str | None = connection.scalar(sa.select(_VERSIONS.c.version_num))
@@ -83,9 +84,13 @@ def _refuse_newer(found: str | None) -> None:
         raise ConfigurationError([msg])
 
 
+def foreign_tables(connection: sa.Connection) -> list[str]:
+    """In a database without a revision of ours: the tables that have our names all the same."""
+    return sorted(SCHEMA.tables.keys() & set(sa.inspect(connection).get_table_names()))
+
+
 def _refuse_foreign(connection: sa.Connection) -> None:
-    foreign = sorted(SCHEMA.tables.keys() & set(sa.inspect(connection).get_table_names()))
-    if foreign:
+    if foreign := foreign_tables(connection):
         msg = (
             f"store: the database has a table {foreign[0]} that is not ours, since it has no {VERSION_TABLE}: "
             "use another database or another schema"

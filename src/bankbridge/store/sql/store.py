@@ -50,14 +50,15 @@ def migrate(where: str | Path) -> schema.Migrated:
 
     ``where`` is a URL, or the path of a SQLite file. Raises like `SqlStore`.
     """
-    database = _database_of(where)
+    database = database_of(where)
     try:
         return _again(database, lambda: schema.migrate(database))
     finally:
         database.engine.dispose()
 
 
-def _database_of(where: str | Path, *, pool_size: int = 1) -> Database:
+def database_of(where: str | Path, *, pool_size: int = 1) -> Database:
+    """The database at a URL, or in a SQLite file. Connects to nothing yet. Raises like `SqlStore`."""
     try:
         # No sign in a path means anything but itself.
         url = sa.URL.create("sqlite", database=str(where)) if isinstance(where, Path) else where
@@ -96,7 +97,7 @@ class SqlStore:
         self, where: str | Path, *, keys: Sequence[str], upgrade: bool = False, pool_size: int = 10
     ) -> None:
         self._sealer = Sealer(keys)
-        self._database = _database_of(where, pool_size=pool_size)
+        self._database = database_of(where, pool_size=pool_size)
         self._outbox: Outbox | None = None
         try:
             _again(self._database, lambda: schema.open_schema(self._database, upgrade=upgrade))
