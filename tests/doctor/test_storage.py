@@ -39,9 +39,10 @@ def opened(where, *keys):
 
 def run(where, statement):
     if isinstance(where, Path):
-        with sqlite3.connect(where) as connection:
-            connection.execute(statement)
-        connection.close()
+        file = sqlite3.connect(where)
+        with file:
+            file.execute(statement)
+        file.close()
     else:
         with psycopg.connect(where, autocommit=True) as connection:
             connection.execute(statement)

@@ -426,7 +426,7 @@ def test_no_password_shows_in_an_error_or_a_repr(url, key, monkeypatch):
         postgresql_store(url, keys=[key])
     seen = [str(raised.value), repr(raised.value), repr(raised.value.__cause__)]
     assert "store: PostgreSQL database 'x' at " in seen[0]
-    database = sql_store._database_of(url)
+    database = sql_store.database_of(url)
     seen += [repr(database), repr(database.engine), str(database.engine.url)]
     assert [text for text in seen if "hunter2" in text] == []
 

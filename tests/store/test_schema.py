@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from bankbridge.store import Pruned
 from bankbridge.store.sql import REVISION, Migrated, migrate, postgresql_store, schema
 from bankbridge.store.sql.sealing import Sealer
-from bankbridge.store.sql.store import _database_of
+from bankbridge.store.sql.store import database_of
 from bankbridge.store.sql.tables import SCHEMA, moment_in
 from bankbridge.words.errors import ConfigurationError
 from tests.store import values as v
@@ -29,7 +29,7 @@ def history() -> ScriptDirectory:
 
 def at(place, revision: str) -> None:
     """Bring a database to an older schema."""
-    database = _database_of(place.url)
+    database = database_of(place.url)
     with database.upgrading() as connection:
         schema.upgrade_to(connection, revision)
     database.engine.dispose()
@@ -66,7 +66,7 @@ def test_every_name_in_the_database_has_the_prefix(place):
     assert [name for (name,) in names if not name.startswith("bankbridge_")] == []
 
 
-def test_a_database_of_the_first_revision_is_upgraded_with_what_is_in_it(place, key):
+def test_adatabase_of_the_first_revision_is_upgraded_with_what_is_in_it(place, key):
     at(place, "0001")
     seal = Sealer([key])
     home = v.link("link_1", v.RAIL, "acc_1", token="link_token_x")

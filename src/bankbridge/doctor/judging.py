@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from bankbridge.doctor.checks import Check, ok, plural, problem, warning
-from bankbridge.store.sql import Schema, Sealed, Server, Work
+from bankbridge.store.sql import Schema, Sealed, Server, Waiting
 
 LATE: Final = timedelta(minutes=1)
 """A worker takes a delivery within a second or so, and an intent that is due too."""
@@ -122,7 +122,7 @@ def judge_sealed(sealed: Sealed, *, keys: int) -> Check:
     return ok(name, f"one key, which opens every one {looked_at}")
 
 
-def judge_work(work: Work, *, now: datetime) -> Iterator[Check]:
+def judge_work(work: Waiting, *, now: datetime) -> Iterator[Check]:
     """Whether anybody takes what waits."""
     yield _late("inbox", "a delivery waits", work.oldest_delivery_at, now)
     yield _late("wake-ups", "an intent is due", work.oldest_wake_at, now)

@@ -16,7 +16,7 @@ from bankbridge.doctor.checks import (
 )
 from bankbridge.doctor.clocks import judge_clock, read
 from bankbridge.doctor.judging import judge_schema, judge_sealed, judge_settings, judge_space, judge_work
-from bankbridge.store.sql import Look, Sealed, Server
+from bankbridge.store.sql import Inspection, Sealed, Server
 from bankbridge.store.sql.sealing import Sealer
 from bankbridge.webhooks import TOLERANCE
 from bankbridge.words.errors import BankBridgeError, StoreKeyError
@@ -50,7 +50,7 @@ def examine_database(
 ) -> Examination[None]:
     """What a database says, each thing by itself."""
     try:
-        look = Look(where)
+        look = Inspection(where)
     except BankBridgeError as error:
         yield problem("store", _words(error), "mend store.path or store.url in the configuration")
         yield from _keys_alone(keys)
@@ -69,13 +69,13 @@ def examine_database(
         look.close()
 
 
-def _server(look: Look, server: Server, clock: Callable[[], datetime]) -> Iterator[Check]:
+def _server(look: Inspection, server: Server, clock: Callable[[], datetime]) -> Iterator[Check]:
     yield from judge_settings(look.name, server)
     if (reading := read(look.clock, clock)) is not None:
         yield judge_clock(reading, "the database", tolerance=TOLERANCE)
 
 
-def _contents(look: Look, keys: Sequence[str] | None, clock: Callable[[], datetime]) -> Iterator[Check]:
+def _contents(look: Inspection, keys: Sequence[str] | None, clock: Callable[[], datetime]) -> Iterator[Check]:
     try:
         schema = look.schema()
         yield from judge_schema(schema, makes_itself=look.makes_itself)
@@ -90,7 +90,7 @@ def _contents(look: Look, keys: Sequence[str] | None, clock: Callable[[], dateti
         yield problem("store", _words(error), "try again; if it stays, see what keeps the database busy")
 
 
-def _keys(look: Look, keys: Sequence[str] | None) -> Iterator[Check]:
+def _keys(look: Inspection, keys: Sequence[str] | None) -> Iterator[Check]:
     if keys is None:
         yield from _keys_alone(keys)
         return

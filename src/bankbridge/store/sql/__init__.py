@@ -3,7 +3,7 @@
 The only package that knows SQLAlchemy.
 """
 
-from bankbridge.store.sql.condition import Look, Schema, Sealed, Server, Work
+from bankbridge.store.sql.condition import Inspection, Schema, Sealed, Server, Waiting
 from bankbridge.store.sql.schema import REVISION, Migrated
 from bankbridge.store.sql.sealing import new_key
 from bankbridge.store.sql.store import SqlStore, migrate, postgresql_store, sqlite_store
@@ -12,13 +12,13 @@ from bankbridge.store.sql.upkeep import Contents
 __all__ = [
     "REVISION",
     "Contents",
-    "Look",
+    "Inspection",
     "Migrated",
     "Schema",
     "Sealed",
     "Server",
     "SqlStore",
-    "Work",
+    "Waiting",
     "migrate",
     "new_key",
     "postgresql_store",

@@ -64,7 +64,7 @@ class Schema:
 
 
 @attrs.frozen(kw_only=True)
-class Work:
+class Waiting:
     """What waits longest: a delivery since it was received, an intent since it was due."""
 
     oldest_delivery_at: datetime | None
@@ -80,7 +80,7 @@ class Sealed:
     locked: int = 0
 
 
-class Look:
+class Inspection:
     """A look at one database, at a URL or in a SQLite file, which must be there: opening would make it.
 
     Nothing is asked before it is wanted, and everything by itself, so that what fails hides nothing else. Every
@@ -111,7 +111,7 @@ class Look:
         """What is in it."""
         return self._ask(_schema)
 
-    def work(self) -> Work:
+    def work(self) -> Waiting:
         """What waits. The schema must be the one that is needed."""
         return self._ask(_work)
 
@@ -164,8 +164,8 @@ _shorten: Final[Mapping[str, Callable[[DBAPIConnection, object], None]]] = {
 
 
 def _sqlite(connection: sa.Connection) -> Server:
-    mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
-    synchronous = connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
+    mode = str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one())
+    synchronous = int(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
     return Server(settings={"journal_mode": mode, "synchronous": _SYNCHRONOUS[synchronous]})
 
 
@@ -204,9 +204,9 @@ def _forbidden(connection: sa.Connection) -> tuple[str, ...]:
     return tuple(what for what, allowed in zip(may, answers, strict=True) if not allowed)
 
 
-def _work(connection: sa.Connection) -> Work:
+def _work(connection: sa.Connection) -> Waiting:
     received_at = DELIVERIES.c.received_at
-    return Work(
+    return Waiting(
         oldest_delivery_at=connection.scalar(sa.select(sa.func.min(received_at)).where(IS_WAITING)),
         oldest_wake_at=connection.scalar(NEXT_WAKE_AT),
     )
@@ -216,7 +216,7 @@ def _sealed(connection: sa.Connection, sealer: Sealer) -> Sealed:
     opens: Mapping[sa.Table, Renew] = {
         LINKS: sealer.renew,
         INTENTS: sealer.renew,
-        DELIVERIES: sealer.renew_delivery,
+        DELIVERIES: sealer.renew_often,
     }
     counted = Sealed()
     for table, anew in opens.items():
