@@ -23,29 +23,28 @@ from typing import Any, Final
 import uvicorn
 
 from bankbridge import AsyncBankBridge, BankBridge
+from bankbridge.engine.embedded import Embedded
 from bankbridge.server import webhook_app
-from bankbridge.shells.inbox import drain
+from bankbridge.shells.working import Tasks
 from bankbridge.store.sql import SqlStore
 from tests.benchmarks.end_to_end_stories import PROVIDERS
 
 ROOT: Final = Path(__file__).parents[2]
-_BATCH: Final = 300
 _IDLE_SECONDS: Final = 0.002
 
 
 # --- the receiver
 
 
-class _Receiver(AsyncBankBridge):
-    """Stores, and leaves draining to the worker."""
+class _Elsewhere(Embedded):
+    """Works in another process, which looks for itself."""
 
-    async def _arrived(self) -> None:
-        pass
+    is_at_work = True
 
 
 def receive(url: str, key: str) -> None:
     """Take deliveries until the standard input ends."""
-    bridge = _Receiver(PROVIDERS, store=SqlStore(url, keys=[key]))
+    bridge = AsyncBankBridge(PROVIDERS, store=SqlStore(url, keys=[key]), engine=_Elsewhere())
     config = uvicorn.Config(
         webhook_app(bridge), log_config=None, access_log=False, timeout_keep_alive=600, backlog=1024
     )
@@ -70,10 +69,11 @@ def work(url: str, key: str, count: int) -> None:
     batches: list[tuple[float, float, int]] = []
     left, told = count, threading.Event()
     with BankBridge(PROVIDERS, store=SqlStore(url, keys=[key]), clock=clock) as bridge:
+        tasks = Tasks(bridge._core, bridge._run)
         _say(ready=True)
         threading.Thread(target=_when_told, args=(told.set,), daemon=True).start()
         while not told.is_set():
-            drained = bridge._run(drain(bridge._core, limit=_BATCH))
+            drained = tasks.drain()
             if not drained:
                 told.wait(_IDLE_SECONDS)
                 continue
