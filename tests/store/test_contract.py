@@ -636,12 +636,13 @@ def test_every_intent_is_read_in_the_order_of_making_a_few_at_a_time(store):
     store.transact(lambda tx: tx.save_intent(changed, replaces=0))
 
     def read(tx):
-        first = tx.every_intent(after=0, limit=3)
-        rest = tx.every_intent(after=first[-1][0], limit=3)
-        assert tx.every_intent(after=rest[-1][0], limit=3) == []
+        first = tx.every_intent(after=0, limit=3, since=v.minutes(-99))
+        rest = tx.every_intent(after=first[-1][0], limit=3, since=v.minutes(-99))
+        assert tx.every_intent(after=rest[-1][0], limit=3, since=v.minutes(-99)) == []
         return [one for _, one in (*first, *rest)]
 
     assert store.transact(read) == [changed, *made[1:]]
+    assert store.transact(lambda tx: tx.every_intent(after=0, limit=9, since=v.minutes(1))) == []
 
 
 # --- the log

@@ -176,7 +176,7 @@ class Both(RuleBasedStateMachine):
                 tx.waiting_deliveries(limit=9),
                 [tx.delivery(name) for name in ("d_1", "d_2", "d_3", "d_\ud800")],
                 [tx.parked_for(v.about(link_id=home.id), home.connection) for home in homes],
-                [one for _, one in tx.every_intent(after=0, limit=9)],
+                [one for _, one in tx.every_intent(after=0, limit=9, since=v.minutes(-99))],
                 [
                     attrs.evolve(one, position=0)
                     for one in tx.unmoving_deliveries(after=0, limit=9, since=v.NOON)

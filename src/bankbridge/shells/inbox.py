@@ -10,7 +10,7 @@ from bankbridge.shells.connections import Core
 from bankbridge.shells.jobs import Arrived, Job, announce, take_in, transact
 from bankbridge.shells.news import News
 from bankbridge.shells.parking import park, retry_parked
-from bankbridge.shells.routing import Arrival, route
+from bankbridge.shells.routing import KEPT, Arrival, route
 from bankbridge.store import StoredDelivery, Transaction
 from bankbridge.webhooks import Delivery, Refused
 from bankbridge.words.errors import StoreUnavailableError, UnknownConnectionError
@@ -67,7 +67,7 @@ def drain(core: Core, *, limit: int) -> Job[int]:
         for stored in waiting:
             connection = core.connections.get(stored.delivery.connection)
             if connection is None:
-                tx.settle_delivery(stored.id, "kept: its connection is no longer configured", at=now)
+                tx.settle_delivery(stored.id, f"{KEPT}its connection is no longer configured", at=now)
                 continue
             results: list[str] = []
             for index, notice in enumerate(connection.provider.translate(stored.delivery)):

@@ -10,12 +10,14 @@ from bankbridge.machine.advance import deadline_of
 from bankbridge.machine.attempt import AccountResult, AccountStatus, Attempt
 from bankbridge.machine.events import (
     AccountReported,
+    Event,
     LinkLost,
     ProviderEvent,
     RefreshFailed,
     RefreshRejected,
     RefreshStarted,
     RefreshSucceeded,
+    WokeUp,
 )
 from bankbridge.machine.intent import RefreshIntent
 from bankbridge.machine.link import (
@@ -47,6 +49,9 @@ from bankbridge.shells.telling import Telling, telling
 from bankbridge.store import MOVED, Transaction
 from bankbridge.words.ids import DeliveryId, RefreshId
 from bankbridge.words.reasons import Failure
+
+KEPT: Final = "kept: "
+"""How the result of a delivery begins that was not understood; why follows."""
 
 # How far a provider's clock may be behind ours when its event is held against our request.
 _SKEW: Final = timedelta(minutes=1)
@@ -89,7 +94,7 @@ def route(arrival: Arrival) -> Routed | None:
     """Bring a notice to its link and its intent; ``None`` when it fits nothing that is known yet."""
     says = arrival.notice.says
     if isinstance(says, NotUnderstood):
-        return Routed(result=f"kept: {says.why}")
+        return Routed(result=f"{KEPT}{says.why}")
     if isinstance(says, TestDelivery):
         return Routed(result="test")
     link = _link_of(arrival)
@@ -195,7 +200,10 @@ def _to_link(arrival: Arrival, link: Link, event: LinkEvent) -> Routed:
     running = arrival.tx.open_intent(seen)
     if running is not None:
         story = arrival.story(seen, running)
-        _tell_of_link(arrival, story, event)
+        granularity = arrival.connection.provider.capabilities.granularity
+        meant = meant_for(running, event, arrival.notice, now=arrival.now, granularity=granularity)
+        if meant is not None:
+            story.tell([meant], said=words_of(arrival.notice), delivery_id=arrival.delivery_id)
         story.wake_now()
         news += story.commit()
         is_clearer = is_clearer or story.is_clearer
@@ -205,21 +213,22 @@ def _to_link(arrival: Arrival, link: Link, event: LinkEvent) -> Routed:
     return Routed(result=f"link {link.id}", news=news, appeared=seen if is_clearer else None)
 
 
-def _tell_of_link(arrival: Arrival, story: Telling, event: LinkEvent) -> None:
-    """What a link's event means to the refresh that is under way."""
-    said, granularity = words_of(arrival.notice), arrival.connection.provider.capabilities.granularity
+def meant_for(
+    intent: RefreshIntent, event: LinkEvent, notice: Notice, *, now: datetime, granularity: Granularity
+) -> Event | None:
+    """What a link's event means to the refresh that is under way, if anything."""
     match event:
         case LinkDeleted():
-            story.tell([LinkLost()], said=said, delivery_id=arrival.delivery_id)
+            return LinkLost()
         case AccountVanished(account_id=account_id) if granularity is Granularity.ACCOUNT:
-            at = arrival.notice.occurred_at or arrival.now
+            at = notice.occurred_at or now
             vanished = AccountResult(account_id=account_id, status=AccountStatus.VANISHED, reported_at=at)
-            story.tell([AccountReported(result=vanished)], said=said, delivery_id=arrival.delivery_id)
-        case CredentialsChanged() | LinkExpired() if story.intent.status is Status.BACKING_OFF:
+            return AccountReported(result=vanished)
+        case CredentialsChanged() | LinkExpired() if intent.status is Status.BACKING_OFF and intent.wake:
             # Waiting is in vain: what stands against the next attempt ends the intent now, with its reason.
-            story.wake()
+            return WokeUp(purpose=intent.wake.purpose)
         case _:
-            pass
+            return None
 
 
 def _notable(before: Link, after: Link) -> bool:

@@ -20,7 +20,7 @@ from bankbridge.machine.link import Blocker, Link
 from bankbridge.machine.outcome import Outcome
 from bankbridge.machine.policy import Policy
 from bankbridge.provider import Provider
-from bankbridge.shells import inbox, linking, refreshing, waking
+from bankbridge.shells import inbox, linking, refreshing, replaying, waking
 from bankbridge.shells.config import read_config
 from bankbridge.shells.connections import Connection
 from bankbridge.shells.core import core_of, new_intent_id, tell_of_a_bug, utc_now
@@ -31,6 +31,7 @@ from bankbridge.shells.jobs import Announce, Arrived, Call, Job, Step, TakeIn, T
 from bankbridge.shells.linking import Story
 from bankbridge.shells.news import News
 from bankbridge.shells.reading import Gap, read_movements
+from bankbridge.shells.replaying import Found
 from bankbridge.shells.working import Tasks
 from bankbridge.store import Store
 from bankbridge.store.memory import MemoryStore
@@ -156,6 +157,35 @@ class BankBridge:
     def explain(self, intent_id: str) -> Story:
         """Why the intent is where it is: every delivery, read and wake-up that moved it."""
         return self._run(linking.explain(self._core, IntentId(intent_id)))
+
+    def replay(
+        self,
+        *,
+        link_id: str | None = None,
+        connection: str | None = None,
+        intent_id: str | None = None,
+        since: datetime | None = None,
+        policies: Mapping[str, Policy] | None = None,
+        apply: bool = False,
+    ) -> Iterator[Found]:
+        """Tell every intent's story again, as it is stored, with today's translation and ``policies`` in place of ours.
+
+        Yields each intent told again, and then each delivery that was not understood and means something now; as it
+        goes, so that a store of years need not fit into memory. Only reads, unless ``apply``: then what is over and
+        would be over differently is put right, and what is understood now goes back into the inbox. No provider is
+        asked anything and no refresh begins. Raises `UnknownLinkError` or `UnknownIntentError` for one that is not
+        stored, and `ConfigurationError` for ``apply`` with ``policies``: those are for what comes.
+        """
+        wish = replaying.Wish(
+            link_id=None if link_id is None else LinkId(link_id),
+            connection=connection,
+            intent_id=None if intent_id is None else IntentId(intent_id),
+            since=since,
+            apply=apply,
+        )
+        walk = replaying.Replaying(self._core, wish, policies or {})
+        while not walk.done:
+            yield from self._run(walk.go_on())
 
     # --- the world comes in ----------------------------------------------------------------------------------
 

@@ -107,14 +107,9 @@ class Telling:
 
     def wake_now(self) -> None:
         """Leave what must be asked at the provider to whoever wakes what is due: nothing is asked in here."""
-        if self.effects and self.intent.wake is not None:
-            attempt, purpose = self.intent.attempt, self.intent.wake.purpose
-            if purpose is not WakePurpose.CREATE:
-                # What is not read now has not been looked at yet.
-                looked_at = None if self._stored is None else self._stored.attempt.looked_at
-                attempt, purpose = attrs.evolve(attempt, looked_at=looked_at), WakePurpose.POLL
-            wake = WakeUp(at=self.now, purpose=purpose, version=self.intent.version)
-            self.intent = attrs.evolve(self.intent, attempt=attempt, wake=wake)
+        if self.effects:
+            looked_at = None if self._stored is None else self._stored.attempt.looked_at
+            self.intent = woken_now(self.intent, looked_at=looked_at, now=self.now)
         self.effects.clear()
 
     @property
@@ -146,6 +141,17 @@ class Telling:
         if self._stored is None or _gist(outcome) != _gist(outcome_of(self._stored, accounts)):
             news.append(OutcomeChanged(outcome=outcome))
         return news
+
+
+def woken_now(intent: RefreshIntent, *, looked_at: datetime | None, now: datetime) -> RefreshIntent:
+    """The intent, due ``now`` for what it wants; it was last ``looked_at`` before it wanted that."""
+    if intent.wake is None:
+        return intent
+    attempt, purpose = intent.attempt, intent.wake.purpose
+    if purpose is not WakePurpose.CREATE:
+        # What is not read now has not been looked at yet.
+        attempt, purpose = attrs.evolve(attempt, looked_at=looked_at), WakePurpose.POLL
+    return attrs.evolve(intent, attempt=attempt, wake=WakeUp(at=now, purpose=purpose, version=intent.version))
 
 
 def _gist(outcome: Outcome) -> tuple[object, ...]:

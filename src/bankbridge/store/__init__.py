@@ -104,8 +104,11 @@ class Transaction(Protocol):
         """A link's intents, newest first."""
         ...
 
-    def every_intent(self, *, after: int, limit: int) -> Sequence[tuple[int, RefreshIntent]]:
-        """The next intents in the order they were added, each with its place; the first comes ``after`` 0."""
+    def every_intent(self, *, after: int, limit: int, since: datetime) -> Sequence[tuple[int, RefreshIntent]]:
+        """The next intents, made ``since``, in the order they were added, each with its place.
+
+        The first comes ``after`` 0.
+        """
         ...
 
     def open_intent(self, link: Link) -> RefreshIntent | None:

@@ -133,11 +133,11 @@ class _MemoryTransaction:
         ]
         return sorted(mine, key=lambda intent: intent.created_at, reverse=True)[:limit]
 
-    def every_intent(self, *, after: int, limit: int) -> Sequence[tuple[int, RefreshIntent]]:
-        return [
-            (place, self._tables.intents[name])
-            for place, name in self._next(self._tables.intents, after)[:limit]
+    def every_intent(self, *, after: int, limit: int, since: datetime) -> Sequence[tuple[int, RefreshIntent]]:
+        intents = [
+            (place, self._tables.intents[name]) for place, name in self._next(self._tables.intents, after)
         ]
+        return [(place, intent) for place, intent in intents if intent.created_at >= since][:limit]
 
     def _next(self, table: Mapping[_Name, object], after: int) -> list[tuple[int, _Name]]:
         places = ((self._tables.places[name], name) for name in table)

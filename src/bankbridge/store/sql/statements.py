@@ -54,7 +54,7 @@ MAPPED_ACCOUNTS: Final = sa.select(ACCOUNTS.c.id).where(
 _INTENTS: Final = sa.select(INTENTS.c.id, INTENTS.c.document)
 EVERY_INTENT: Final = (
     sa.select(INTENTS.c.position, INTENTS.c.id, INTENTS.c.document)
-    .where(INTENTS.c.position > _THE_PLACE)
+    .where(INTENTS.c.position > _THE_PLACE, INTENTS.c.created_at >= bindparam("the_time"))
     .order_by(INTENTS.c.position)
     .limit(_THE_LIMIT)
 )

@@ -116,8 +116,9 @@ class _SqlTransaction:
         self._is_about(link_id=link.id)
         return self._intents(sql.INTENTS_OF_LINK, **_the(link), the_limit=limit)
 
-    def every_intent(self, *, after: int, limit: int) -> Sequence[tuple[int, RefreshIntent]]:
-        rows = self._connection.execute(sql.EVERY_INTENT, {"the_place": after, "the_limit": limit})
+    def every_intent(self, *, after: int, limit: int, since: datetime) -> Sequence[tuple[int, RefreshIntent]]:
+        given = {"the_place": after, "the_limit": limit, "the_time": since}
+        rows = self._connection.execute(sql.EVERY_INTENT, given)
         return [
             (row.position, self._sealer.open(RefreshIntent, row.document, f"intent {row.id}")) for row in rows
         ]
