@@ -12,7 +12,7 @@ from bankbridge import BankBridge
 from bankbridge.machine.events import Event, RefreshProgressed, RefreshStarted
 from bankbridge.machine.link import Link, LinkConnected, observe
 from bankbridge.provider import Evidence
-from bankbridge.store import Store, StoredDelivery
+from bankbridge.store import StoredDelivery
 from bankbridge.store.memory import MemoryStore
 from bankbridge.webhooks import Delivery
 from bankbridge.words.ids import AccountId, ConnectionName, DeliveryId, IntentId, LinkId, RefreshId
@@ -32,7 +32,7 @@ class Desk:
     """
 
     kind: type
-    store: Store = attrs.field(factory=MemoryStore)
+    store: Any = attrs.field(factory=MemoryStore)
     created: Callable[["Desk"], tuple[Event, ...]] = attrs.field(default=lambda desk: (desk.started(),))
     seen: Callable[["Desk"], tuple[Event, ...]] = attrs.field(default=lambda _: (RefreshProgressed(),))
     now: datetime = START

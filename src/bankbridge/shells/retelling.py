@@ -197,7 +197,8 @@ class _Retelling:
     def __init__(self, record: Record, connection: Connection) -> None:
         stored = record.intent
         self._record = record
-        self._connection = connection
+        self._policy = connection.policy_of(record.link)
+        self._granularity = connection.provider.capabilities.granularity
         self._accounts = accounts_of(stored, record.link)
         # What the last notice made the intent want, when, and when the provider had last been looked at before.
         self._wanted: list[Effect] = []
@@ -274,18 +275,15 @@ class _Retelling:
     def _hear(self, notice: Notice, at: datetime) -> Sequence[Effect]:
         says = notice.says
         if isinstance(says, ev.ProviderEvent):
-            return self._step(lambda: receive(self.intent, notice, now=at, policy=self._connection.policy))
+            return self._step(lambda: receive(self.intent, notice, now=at, policy=self._policy))
         if isinstance(says, LinkEvent) and not self.intent.status.terminal:
-            granularity = self._connection.provider.capabilities.granularity
-            event = meant_for(self.intent, says, notice, now=at, granularity=granularity)
+            event = meant_for(self.intent, says, notice, now=at, granularity=self._granularity)
             if event is not None:
                 return self._advance(event, at)
         return ()
 
     def _advance(self, event: ev.Event, at: datetime, attempt: int | None = None) -> Sequence[Effect]:
-        return self._step(
-            lambda: advance(self.intent, event, now=at, policy=self._connection.policy, attempt=attempt)
-        )
+        return self._step(lambda: advance(self.intent, event, now=at, policy=self._policy, attempt=attempt))
 
     def _step(self, step: Callable[[], Transition | Ignored]) -> Sequence[Effect]:
         try:

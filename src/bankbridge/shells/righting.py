@@ -53,7 +53,7 @@ def put_right(
             # It keeps its time, so that the next replay tells it at its place.
             tx.settle_delivery(heard.delivery_id, f"replayed: {right.id}", at=heard.at)
     news: list[News] = [OutcomeChanged(outcome=said_of(right, link).outcome)]
-    counted = _stricter(link, account_for(link, stored, right, now=now, policy=connection.policy))
+    counted = _stricter(link, account_for(link, stored, right, now=now, policy=connection.policy_of(link)))
     if counted != link and right.status not in (Status.SUCCEEDED, Status.PARTIAL):
         tx.save_link(counted)
         news.append(LinkChanged(link=counted))
