@@ -76,6 +76,8 @@ class Crowd:
         self.let(1000)
         self._pool.shutdown()
         if self._loop is not None:
+            assert isinstance(self._intake, AsyncIntake)
+            self._intake.close()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
@@ -187,6 +189,16 @@ def test_nobody_waits_for_a_leader_that_was_interrupted():
     crowd.close()
     assert answers(first) == [True]
     assert [type(future.exception()) for future in others] == [KeyboardInterrupt, StoreUnavailableError]
+
+
+async def test_what_keeps_the_loop_s_threads_busy_does_not_hold_it_up():
+    gate = threading.Event()
+    others = [asyncio.create_task(asyncio.to_thread(gate.wait, PATIENCE_SECONDS)) for _ in range(100)]
+    intake = AsyncIntake(MemoryStore())
+    assert await intake.put(v.delivery("d_1"))
+    gate.set()
+    assert all(await asyncio.gather(*others))
+    intake.close()
 
 
 async def test_who_is_canceled_takes_nobody_along():

@@ -331,6 +331,7 @@ class AsyncBankBridge:
         """Let go of the store, and of the client unless it was passed in."""
         if self._own_client:
             await self._client.aclose()
+        self._intake.close()
         self._store.close()
 
     async def __aenter__(self) -> Self:

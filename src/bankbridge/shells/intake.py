@@ -9,7 +9,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 import attrs
@@ -98,10 +98,14 @@ class _AsyncGroup:
 
 
 class AsyncIntake:
-    """For an event loop: a task commits for each group, in a thread, one group after the other."""
+    """For an event loop: a task commits for each group, in a thread of its own, one group after the other.
+
+    The loop's common threads may all be busy with other work on the store; the inbox does not queue behind it.
+    """
 
     def __init__(self, store: Store) -> None:
         self._inbox = _Inbox(store)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bankbridge-intake")
         self._committing = asyncio.Lock()
         self._open: _AsyncGroup | None = None
 
@@ -123,4 +127,9 @@ class AsyncIntake:
         async with self._committing:
             if self._open is group:
                 self._open = None
-            return await asyncio.to_thread(self._inbox.add, group.stored)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._thread, self._inbox.add, group.stored)
+
+    def close(self) -> None:
+        """Let go of the thread."""
+        self._thread.shutdown(wait=False)
