@@ -6,11 +6,10 @@ an error, since it would be lost at the next write.
 
 import base64
 import binascii
-import difflib
 import enum
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any, Final, TypeVar, cast, get_args, get_origin
@@ -19,7 +18,7 @@ import attrs
 from cattrs import Converter, ForbiddenExtraKeysError
 from cattrs.errors import BaseValidationError, ClassValidationError, IterableValidationError
 
-from bankbridge.words.errors import ConfigurationError, PayloadError
+from bankbridge.words.errors import ConfigurationError, PayloadError, did_you_mean
 
 _T = TypeVar("_T")
 
@@ -187,7 +186,8 @@ def configure(kind: type[_T], settings: Mapping[str, Any], *, path: str = "") ->
         field.alias or field.name: field for field in attrs.fields(cast("type[attrs.AttrsInstance]", kind))
     }
     problems = [
-        f"{_join(path, name)}: unknown field{_near(name, fields)}" for name in settings.keys() - fields.keys()
+        f"{_join(path, name)}: unknown field{did_you_mean(name, fields)}"
+        for name in settings.keys() - fields.keys()
     ]
     values: dict[str, Any] = {}
     for name, field in fields.items():
@@ -230,14 +230,6 @@ def problems_of(error: BaseException, path: str) -> list[str]:
             return [f"{path}: {str(error.args[0]).removeprefix(f'{field}: ')}"]
         case _:
             return [f"{path}: does not fit ({type(error).__name__})"]
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    match difflib.get_close_matches(name, known, n=1):
-        case [best]:
-            return f", did you mean {best!r}?"
-        case _:
-            return f" (known: {', '.join(known)})"
 
 
 def _join(path: str, name: str) -> str:

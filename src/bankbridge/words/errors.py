@@ -24,7 +24,8 @@
 No message holds a key, a token or an account number.
 """
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class BankBridgeError(Exception):
@@ -131,3 +132,12 @@ class MovementsMissingError(ProviderError):
         super().__init__(
             f"{len(self.gaps)} stretch(es) of movements stayed incomplete: {'; '.join(map(str, self.gaps))}"
         )
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a text about a name that is not known: the nearest of those that are, or all of them."""
+    match difflib.get_close_matches(name, known := tuple(known), n=1):
+        case [best]:
+            return f", did you mean {best!r}?"
+        case _:
+            return f" (known: {', '.join(known)})"
