@@ -92,7 +92,7 @@ def test_every_problem_is_answered_at_once_with_its_path(tmp_path: Path) -> None
     with pytest.raises(ConfigurationError) as error:
         read_config(path, {})
     assert error.value.problems == (
-        "connection: unknown table (known: connections, store)",
+        "connection: unknown table (known: connections, policy, store)",
         "connections.fintoc.secret_key: environment variable NOT_SET is not set",
         "connections.fintoc.webhook_secrets[0]: /no/such/file cannot be read (FileNotFoundError)",
         "connections.other.provider 'fintok': no such plugin is installed; did you mean 'fintoc'?",

@@ -95,7 +95,7 @@ class AsyncBankBridge:
     ) -> Self:
         """Configure from a TOML file. Raises `ConfigurationError` with every problem at once."""
         config = read_config(path)
-        return cls(config.providers, store=config.open_store(), on_news=on_news)
+        return cls(config.providers, store=config.open_store(), policies=config.policies, on_news=on_news)
 
     # --- links -----------------------------------------------------------------------------------------------
 

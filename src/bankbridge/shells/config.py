@@ -1,4 +1,4 @@
-"""``bankbridge.toml``: connections, the store, and where each secret comes from, which is never the file itself.
+"""``bankbridge.toml``: connections, the store, policies, and where each secret comes from, never the file itself.
 
 ::
 
@@ -10,21 +10,28 @@
     provider = "rail"
     secret_key = { env = "RAIL_SECRET_KEY" }
     webhook_secrets = [{ file = "/run/secrets/rail_webhook" }]
+
+What a policy may say is in `bankbridge.shells.policies`.
 """
 
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import attrs
 
 from bankbridge.codec import configure
-from bankbridge.provider import Provider
+from bankbridge.hookspecs import ProviderPlugin
+from bankbridge.machine.policy import Policy
+from bankbridge.provider import Capabilities, Provider
 from bankbridge.registry import plugin_for
+from bankbridge.shells.policies import policies_of
 from bankbridge.store import Store
 from bankbridge.words.errors import ConfigurationError
+
+_TABLES: Final = ("connections", "policy", "store")
 
 
 @attrs.frozen(kw_only=True)
@@ -58,6 +65,7 @@ class Config:
 
     providers: Mapping[str, Provider]
     store: StoreSettings
+    policies: Mapping[str, Policy]
 
     def open_store(self) -> Store:
         """The store it names. Raises like `StoreSettings.open`."""
@@ -74,6 +82,7 @@ class Usable:
 
     providers: Mapping[str, Provider]
     store: StoreSettings | None
+    policies: Mapping[str, Policy]
     problems: tuple[str, ...]
 
 
@@ -109,15 +118,14 @@ def config_of(document: Mapping[str, Any], environ: Mapping[str, str]) -> Config
     usable = usable_of(document, environ)
     if usable.problems or usable.store is None:
         raise ConfigurationError(usable.problems)
-    return Config(providers=usable.providers, store=usable.store)
+    return Config(providers=usable.providers, store=usable.store, policies=usable.policies)
 
 
 def usable_of(document: Mapping[str, Any], environ: Mapping[str, str]) -> Usable:
     """What can be used of a parsed document, and what is wrong with the rest."""
-    problems = [
-        f"{name}: unknown table (known: connections, store)"
-        for name in document.keys() - {"connections", "store"}
-    ]
+    problems = unknown_tables(document)
+    # What is wrong with a connection itself is said below.
+    policies = policies_of(document, declared_in(document, []), problems)
     document = _resolved(document, "", environ, problems)
     store = None
     try:
@@ -137,7 +145,27 @@ def usable_of(document: Mapping[str, Any], environ: Mapping[str, str]) -> Usable
             problems += error.problems
     if not providers and not problems:
         problems.append("connections: at least one is needed, for instance [connections.rail]")
-    return Usable(providers=providers, store=store, problems=tuple(sorted(problems)))
+    return Usable(providers=providers, store=store, policies=policies, problems=tuple(sorted(problems)))
+
+
+def unknown_tables(document: Mapping[str, Any]) -> list[str]:
+    """What a configuration file does not have, each as a problem."""
+    known = ", ".join(_TABLES)
+    return [f"{name}: unknown table (known: {known})" for name in document.keys() - set(_TABLES)]
+
+
+def declared_in(document: Mapping[str, Any], problems: list[str]) -> Mapping[str, Capabilities | None]:
+    """What the provider of each connection can do; ``None`` where there is no such provider, which is a problem."""
+    connections = document.get("connections", {})
+    tables = cast("dict[str, object]", connections) if isinstance(connections, dict) else {}
+    declared: dict[str, Capabilities | None] = {}
+    for name, settings in tables.items():
+        try:
+            declared[name] = _plugin(name, settings).provider.capabilities
+        except ConfigurationError as error:
+            problems += error.problems
+            declared[name] = None
+    return declared
 
 
 def _store(table: object) -> StoreSettings:
@@ -151,15 +179,19 @@ def _store(table: object) -> StoreSettings:
 
 
 def _provider(name: str, settings: object) -> Provider:
+    plugin = _plugin(name, settings)
+    table = cast(dict[str, Any], settings)
+    given = {key: value for key, value in table.items() if key not in {"provider", "policy"}}
+    return configure(plugin.provider, given, path=f"connections.{name}")
+
+
+def _plugin(name: str, settings: object) -> ProviderPlugin:
     path = f"connections.{name}"
-    table = _table(settings, path)
-    provider = table.get("provider", name)
+    provider = _table(settings, path).get("provider", name)
     try:
-        plugin = plugin_for(str(provider))
+        return plugin_for(str(provider))
     except ConfigurationError as error:
         raise ConfigurationError([f"{path}.{problem}" for problem in error.problems]) from None
-    given = {key: value for key, value in table.items() if key != "provider"}
-    return configure(plugin.provider, given, path=path)
 
 
 def _table(value: object, path: str) -> dict[str, Any]:

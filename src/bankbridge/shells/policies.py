@@ -34,8 +34,14 @@ NUMBERS: Final = ("most_attempts", "jitter", "refused_logins", "abandoned_prompt
 NEVER: Final = "never"
 UNLIMITED: Final = "unlimited"
 
-_TABLES: Final = ("timing", "cooldowns", "retry")
+TABLES: Final = ("timing", "cooldowns", "retry")
 _ROW: Final = ("waits", "times", "jitter", "spends")
+_CELL_TEXT: Final[Mapping[str, str]] = {
+    "waits": "must be a list of durations, such as ['1 min', '5 min']",
+    "times": f"must be a whole number or {UNLIMITED!r}",
+    "spends": "must be true or false",
+}
+_BAD: Final = object()
 _ROW_TEXT: Final = f"must be {NEVER!r} or a table, such as {{ waits = ['10 min', '1 h'], times = 2 }}"
 
 
@@ -76,7 +82,7 @@ class _Reader:
 
     def policy(self, value: object, path: str, *, over: Policy, more: Iterable[str] = ()) -> Policy:
         """``over``, with what a table changes."""
-        table = self.table(value, path, known=(*NUMBERS, *_TABLES, *more))
+        table = self.table(value, path, known=(*NUMBERS, *TABLES, *more))
         timing = self.table(table.get("timing", {}), f"{path}.timing", known=_names_of(Timing))
         changed = attrs.evolve(
             over,
@@ -139,55 +145,42 @@ class _Reader:
         if not _is_table(value):
             self._add(path, _ROW_TEXT)
             return None
-        count = len(self.problems)
-        row: dict[str, Any] = {
-            name: self._cell(name, cell, path) for name, cell in self.table(value, path, known=_ROW).items()
-        }
-        if len(self.problems) > count:
-            return None
+        table = self.table(value, path, known=_ROW)
+        cells = {name: self._cell(name, cell, path) for name, cell in table.items()}
+        row: dict[str, Any] = {name: cell for name, cell in cells.items() if cell is not _BAD}
         waits, times = row.get("waits", before.waits), row.get("times", before.times)
         if times != 0 and not waits and not before.after_cooldown:
-            self._add(f"{path}.waits", "at least one is needed where something is tried again")
-        elif times == 0 and row.get("waits"):
+            if cells.get("waits") is not _BAD:
+                self._add(f"{path}.waits", "at least one is needed where something is tried again")
+            return None
+        if times == 0 and row.get("waits") and cells.get("times") is not _BAD:
             self._add(f"{path}.times", f"is 0, so nothing waits: give times too, or {NEVER!r} for the row")
-        else:
-            rule = attrs.evolve(before, **row)
-            self._check(rule, path, reason, policy)
-            if len(self.problems) == count:
-                return _never(rule) if rule.times == 0 else rule
-        return None
-
-    def _check(self, rule: Rule, path: str, reason: Reason, policy: Policy) -> None:
-        for field, problem in problems_of_rule(reason, rule):
-            self._add(f"{path}.{field}", problem)
+        rule = attrs.evolve(before, **row)
+        unsafe = list(problems_of_rule(reason, rule))
         if any(wait >= policy.timing.intent for wait in rule.waits):
             longest = words_of_duration(policy.timing.intent)
-            self._add(
-                f"{path}.waits", f"must be shorter than timing.intent, {longest}: nothing is tried later"
-            )
+            unsafe.append(("waits", f"must be shorter than timing.intent, {longest}: nothing is tried later"))
+        for field, problem in unsafe:
+            self._add(f"{path}.{field}", problem)
+        if unsafe:
+            return None
+        return _never(rule) if rule.times == 0 else rule
 
     def _cell(self, name: str, value: object, path: str) -> object:
         path = f"{path}.{name}"
-        match name:
-            case "waits" if isinstance(value, list):
-                waits = cast("list[object]", value)
-                return tuple(
-                    self._number(timedelta, wait, f"{path}[{index}]", "waits")
-                    for index, wait in enumerate(waits)
-                )
-            case "waits":
-                self._add(path, "must be a list of durations, such as ['1 min', '5 min']")
-            case "times" if value == UNLIMITED:
-                return None
-            case "times" if type(value) is not int:
-                self._add(path, f"must be a whole number or {UNLIMITED!r}")
-            case "spends" if type(value) is not bool:
-                self._add(path, "must be true or false")
-            case "spends":
-                return value
-            case _:
-                return self._number(int if name == "times" else float, value, path, name)
-        return None
+        if name == "waits" and isinstance(value, list):
+            values = enumerate(cast("list[object]", value))
+            waits = [self._number(timedelta, wait, f"{path}[{index}]", "waits") for index, wait in values]
+            return _BAD if None in waits else tuple(waits)
+        if name == "times" and value == UNLIMITED:
+            return None
+        if name == "spends" and type(value) is bool:
+            return value
+        if name == "jitter" or (name == "times" and type(value) is int):
+            number = self._number(float if name == "jitter" else int, value, path, name)
+            return _BAD if number is None else number
+        self._add(path, _CELL_TEXT[name])
+        return _BAD
 
     def _number(self, kind: object, value: object, path: str, bound: str) -> Any:  # noqa: ANN401 (of that kind)
         """A duration, a whole number or a number within its bounds; else ``None``."""

@@ -44,16 +44,17 @@ def duration_of(text: str) -> timedelta:
     if blank and unit in _UNITS:
         return timedelta(microseconds=int(Decimal(number) * (_UNITS[unit] // timedelta(microseconds=1))))
     word = unit.lower()
-    meant = _MEANT.get(word) or _MEANT.get(word.removesuffix("s"))
+    # Whoever writes ms does not mean minutes.
+    meant = _MEANT.get(word) or (_MEANT.get(word.removesuffix("s")) if len(word) > 2 else None)
     near = ", such as '15 min'" if meant is None else f", did you mean '{number} {meant}'?"
     msg = f"{_HOW}{near}"
     raise ValueError(msg)
 
 
 def words_of_duration(wait: timedelta) -> str:
-    """A duration as a person says it, in the longest of s, min and h that needs no fraction."""
-    for unit in ("h", "min", "s"):
-        if wait >= _UNITS[unit] and not wait % _UNITS[unit]:
+    """A duration as a person says it, in the longest unit that needs no fraction; a single day is 24 h."""
+    for unit in ("d", "h", "min", "s"):
+        if wait >= _UNITS[unit] and not wait % _UNITS[unit] and (unit, wait) != ("d", _UNITS["d"]):
             return f"{wait // _UNITS[unit]} {unit}"
     seconds = f"{Decimal(wait // timedelta(microseconds=1)) / 1_000_000:f}"
     return f"{seconds.rstrip('0').rstrip('.') if '.' in seconds else seconds} s"

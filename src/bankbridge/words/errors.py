@@ -140,4 +140,4 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         case [best]:
             return f", did you mean {best!r}?"
         case _:
-            return f" (known: {', '.join(known)})"
+            return f" (known: {', '.join(known) or 'none'})"
