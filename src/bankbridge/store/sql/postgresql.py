@@ -13,7 +13,7 @@ same thing: here a batch that drains a hundred deliveries hardly ever got throug
 import zlib
 from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import psycopg
 import sqlalchemy as sa
@@ -83,13 +83,19 @@ class Postgresql:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=PATIENCE.total_seconds(),
-            # What the URL says itself goes first.
-            connect_args={name: value for name, value in _CONNECTING.items() if name not in url.query},
+            connect_args=_not_in(url),
         )
         # Not the URL, which can hold a password in more than one place.
         self.name = f"PostgreSQL database {url.database!r} at {url.host or url.query.get('host')!r}"
         # Before SQLAlchemy looks at the database itself, which an encoding that is not served confuses.
         event.listen(self.engine, "connect", _set_up, insert=True)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What libpq needs to connect, for what opens connections of its own. Holds the password."""
+        url = self.engine.url
+        _, arguments = self.engine.dialect.create_connect_args(url)
+        return {**_not_in(url), **arguments}
 
     def add_deliveries(self, rows: Sequence[Row]) -> list[bool]:
         """One statement, however many there are."""
@@ -161,6 +167,11 @@ _CONNECTING: Final = {
     # A server that vanished without a word is noticed while we wait for it, not after the system's two hours.
     "tcp_user_timeout": 30_000,
 }
+
+
+def _not_in(url: sa.URL) -> dict[str, Any]:
+    """What the URL says itself goes first."""
+    return {name: value for name, value in _CONNECTING.items() if name not in url.query}
 
 
 def _set_up(connection: DBAPIConnection, record: object) -> None:

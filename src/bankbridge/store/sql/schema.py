@@ -1,5 +1,6 @@
 """The schema of a database: which revision it has, and the way to the one that this version needs."""
 
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -42,20 +43,21 @@ def open_schema(database: Database, *, upgrade: bool) -> None:
     raise ConfigurationError([f"store: the database has {has}: run `bankbridge store upgrade`"])
 
 
-def migrate(database: Database) -> Migrated:
+def migrate(database: Database, also: Callable[[sa.Connection], None] | None = None) -> Migrated:
     """Bring the schema to what this version needs, all or nothing; whoever comes second finds it done.
 
-    Raises `ConfigurationError` for a database that a newer version has written, and for one with tables of our
-    names that are not ours.
+    ``also`` is called after it in the same transaction, for what lies beside our tables. Raises `ConfigurationError`
+    for a database that a newer version has written, and for one with tables of our names that are not ours.
     """
     with database.upgrading() as connection:
         found = revision_of(connection)
-        if found == REVISION:
-            return Migrated(before=found, after=REVISION)
         if found is None:
             _refuse_foreign(connection)
         _refuse_newer(found)
-        upgrade_to(connection, REVISION)
+        if found != REVISION:
+            upgrade_to(connection, REVISION)
+        if also is not None:
+            also(connection)
     return Migrated(before=found, after=REVISION)
 
 

@@ -45,14 +45,15 @@ def postgresql_store(
     return SqlStore(url, keys=keys, upgrade=upgrade, pool_size=pool_size)
 
 
-def migrate(where: str | Path) -> schema.Migrated:
+def migrate(where: str | Path, also: Callable[[sa.Connection], None] | None = None) -> schema.Migrated:
     """Bring the schema of a database to what this version needs: all of it or, if anything fails, nothing.
 
-    ``where`` is a URL, or the path of a SQLite file. Raises like `SqlStore`.
+    ``where`` is a URL, or the path of a SQLite file. ``also`` is called after it in the same transaction, for what
+    lies beside our tables. Raises like `SqlStore`.
     """
     database = database_of(where)
     try:
-        return _again(database, lambda: schema.migrate(database))
+        return _again(database, lambda: schema.migrate(database, also))
     finally:
         database.engine.dispose()
 
@@ -114,6 +115,10 @@ class SqlStore:
         """Let ``outbox`` write down, in each transaction, which wake-ups it set; in the place of another one."""
         self._outbox = outbox
 
+    def upgrade(self, also: Callable[[sa.Connection], None] | None = None) -> schema.Migrated:
+        """As `migrate`, for this store."""
+        return _again(self._database, lambda: schema.migrate(self._database, also))
+
     def transact(self, work: Callable[[Transaction], _T]) -> _T:
         """Run ``work`` isolated, and commit durably if it returns; again from its beginning if it was in the way."""
         return _again(self._database, lambda: self._once(work))
@@ -142,7 +147,7 @@ class SqlStore:
 
     def prune(self, *, before: datetime, intents: bool = False) -> Pruned:
         """Forget what has been over since before ``before``; see `bankbridge.store.Store.prune`."""
-        return upkeep.prune(self._run, before=before, intents=intents)
+        return upkeep.prune(self.run, before=before, intents=intents)
 
     def renew(self) -> int:
         """Seal every document with the first key, so that the others can be retired; how many there were.
@@ -150,17 +155,19 @@ class SqlStore:
         A little at a time, while others go on. What was renewed stays so if it is stopped, and is passed over
         when it is started again.
         """
-        return upkeep.renew(self._run, self._sealer)
+        return upkeep.renew(self.run, self._sealer)
 
     def contents(self) -> upkeep.Contents:
         """What the store holds, in numbers. Counts every row, so it is not for a loop."""
-        return self._run(lambda connection: upkeep.contents(connection, self._database.name))
+        return self.run(lambda connection: upkeep.contents(connection, self._database.name))
 
     def close(self) -> None:
         """Let go of the database."""
         self._database.engine.dispose()
 
-    def _run(self, work: Callable[[sa.Connection], _T]) -> _T:
+    def run(self, work: Callable[[sa.Connection], _T]) -> _T:
+        """Run ``work`` in a transaction, for what shares the database; as often as `transact` would."""
+
         def once() -> _T:
             with self._database.engine.begin() as connection:
                 return work(connection)
