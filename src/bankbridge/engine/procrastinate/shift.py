@@ -16,8 +16,9 @@ from procrastinate.jobs import DeleteJobCondition, Status
 
 from bankbridge.engine import AsyncWork, Timer
 from bankbridge.engine.procrastinate.tables import ASK_FOR_DRAIN, DRAIN, QUEUE, WAKE
+from bankbridge.engine.shift import Outage
 from bankbridge.store.sql.postgresql import Postgresql
-from bankbridge.words.errors import BankBridgeError, ConfigurationError
+from bankbridge.words.errors import BankBridgeError, ConfigurationError, StoreUnavailableError
 from bankbridge.words.ids import IntentId
 
 _T = TypeVar("_T")
@@ -30,10 +31,14 @@ _LINGER: Final = 0.05
 begins, the drain may know nothing while that one counts on it; and it keeps single deliveries from a job each."""
 _LONGEST_DRAIN: Final = 10.0
 """Seconds after which a drain that finds no end leaves the rest to another job, so that its worker can be stopped."""
-_FIRST_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 15.0
 _MOST_EARLY: Final = 10.0
 _PATIENCE: Final = 10.0
+
+
+# What may fail, in words.
+_LOOK: Final = "read the store"
+_DRAIN: Final = "drain deliveries"
+_WAKE: Final = "wake intents"
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +75,8 @@ class Shift:
         self._database = database
         self._loop = asyncio.get_running_loop()
         self._is_stopping = asyncio.Event()
-        self._failing: dict[str, type[BankBridgeError]] = {}
+        self._away = Outage("do jobs")
+        self._outages = {what: Outage(what) for what in (_LOOK, _DRAIN, _WAKE)}
         self._under_way: set[asyncio.Task[Any]] = set()
         self._bug: asyncio.Future[None] = self._loop.create_future()
 
@@ -81,17 +87,11 @@ class Shift:
 
     async def run(self) -> None:
         """Work until `stop`; while PostgreSQL is away, try again after growing pauses. Raises what a bug raised."""
-        tries = 0
         while not self._is_stopping.is_set():
-            begun_at = self._loop.time()
             error = await self._attempt()
-            if error is None or self._is_stopping.is_set():
-                continue
-            tries = 0 if self._loop.time() - begun_at > _LONGEST_PAUSE else tries
-            if tries == 0:
-                _log.error("engine: %s: %s; trying again", self._database.name, self._words(error))
-            await self._rest(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(tries, 30)))
-            tries += 1
+            if error is not None and not self._is_stopping.is_set():
+                self._away.began(StoreUnavailableError(f"{self._database.name}: {self._words(error)}"))
+                await self._rest(self._away.left.total_seconds())
 
     async def _attempt(self) -> Exception | None:
         """Work until it is to stop, or until the database fails: what it failed with."""
@@ -175,7 +175,7 @@ class Shift:
         """Drain until nothing waits, and look once more a little later."""
         lingered, until = False, self._loop.time() + _LONGEST_DRAIN
         while self._loop.time() < until and not self._is_stopping.is_set():
-            count = await self._do("drain deliveries", self._work.drain())
+            count = await self._do(_DRAIN, self._work.drain())
             if count:
                 lingered = False
             elif count is None or lingered:
@@ -190,9 +190,11 @@ class Shift:
         early = (timer.at - datetime.now(UTC)).total_seconds()
         if early > 0:
             await self._rest(min(early, _MOST_EARLY))
-        await self._do("wake intents", self._work.wake(timer))
+        await self._do(_WAKE, self._work.wake(timer), timer.intent_id)
 
-    async def _do(self, what: str, work: Coroutine[Any, Any, _T]) -> _T | None:
+    async def _do(
+        self, what: str, work: Coroutine[Any, Any, _T], intent_id: IntentId | None = None
+    ) -> _T | None:
         """Carry out, so that an end of the run lets it finish. ``None`` where the world was in the way.
 
         It is not tried again from here: what is left undone is found by the sweep.
@@ -205,12 +207,12 @@ class Shift:
             return None
         match task.exception():
             case None:
-                self._failing.pop(what, None)
+                self._outages[what].ended()
                 return task.result()
+            case BankBridgeError() as error if intent_id is None or isinstance(error, StoreUnavailableError):
+                self._outages[what].began(error)
             case BankBridgeError() as error:
-                if self._failing.get(what) is not type(error):
-                    _log.error("engine: cannot %s: %s: %s; trying again", what, type(error).__name__, error)
-                self._failing[what] = type(error)
+                _log.warning("intent %s: %s: %s", intent_id, type(error).__name__, error)
             case bug:
                 if not self._bug.done():
                     self._bug.set_exception(bug)
@@ -221,6 +223,7 @@ class Shift:
     async def _sweep_for_ever(self, app: procrastinate.App) -> None:
         while True:
             await self._take_over(app)
+            self._away.ended()
             await self._catch_up(app)
             # Workers that were started together need not sweep together.
             every = self._rules.sweep_every.total_seconds() * random.uniform(0.8, 1)  # noqa: S311 (no secret)
@@ -242,17 +245,19 @@ class Shift:
 
     async def _catch_up(self, app: procrastinate.App) -> None:
         """Do what waits although no job came for it: it was lost, or somebody works on it who is gone."""
-        look = await self._do("read the store", self._work.look())
+        look = await self._do(_LOOK, self._work.look())
         if look is not None and look.deliveries:
-            await self._do("drain deliveries", self._work.drain())
+            await self._do(_DRAIN, self._work.drain())
             await _ask_for_drain(app)
         # What is due just now has a job that is about to be begun.
         while look is not None and look.due_in is not None and look.due_in < -self._rules.sweep_every / 2:
-            claims = await self._do("wake intents", self._work.claim(limit=self._rules.concurrency))
+            claims = await self._do(_WAKE, self._work.claim(limit=self._rules.concurrency))
             if not claims or self._is_stopping.is_set():
                 return
-            await asyncio.gather(*(self._do("wake intents", self._work.perform(claim)) for claim in claims))
-            look = await self._do("read the store", self._work.look())
+            await asyncio.gather(
+                *(self._do(_WAKE, self._work.perform(claim), claim.intent_id) for claim in claims)
+            )
+            look = await self._do(_LOOK, self._work.look())
 
     async def _rest(self, seconds: float) -> None:
         with suppress(TimeoutError):
