@@ -18,7 +18,7 @@ from bankbridge.shells.config import StoreSettings, read_store
 from bankbridge.words.errors import BankBridgeError, ConfigurationError
 
 SHORTEST: Final = timedelta(days=7)
-"""What may be pruned is older. Rail says that it repeats a delivery 17 times, from 3 s on, each time after a longer
+"""What may be pruned is older. Fintoc says that it repeats a delivery 17 times, from 3 s on, each time after a longer
 wait: if each is twice the last, for four and a half days. A copy of what was pruned would count as new."""
 
 _UNITS: Final = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
