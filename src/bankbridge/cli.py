@@ -13,6 +13,7 @@ except ImportError as missing:  # pragma: no cover (this is the case of an insta
     sys.exit(f"bankbridge: the command needs {missing.name}: pip install 'bankbridge[cli]'")
 
 from bankbridge.doctor.command import doctor
+from bankbridge.replay.command import replay
 from bankbridge.store_command import store
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(store)
 app.command()(doctor)
+app.command()(replay)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 (Typer calls it with the option's value)

@@ -11,6 +11,7 @@ import attrs
 from bankbridge import BankBridge
 from bankbridge.machine.events import Event, RefreshProgressed, RefreshStarted
 from bankbridge.machine.link import Link, LinkConnected, observe
+from bankbridge.machine.notices import Notice, NotUnderstood, Subject
 from bankbridge.provider import Evidence
 from bankbridge.store import StoredDelivery
 from bankbridge.store.memory import MemoryStore
@@ -22,6 +23,21 @@ from tests.deliveries import payload
 START = datetime(2026, 6, 3, 15, 0, tzinfo=UTC)
 ACCOUNTS = (AccountId("acc_1"), AccountId("acc_2"))
 LINK = LinkId("link_1")
+
+
+def not_hearing(kind: type, *types: str) -> type:
+    """A plugin of a version that did not know these event types."""
+
+    class Older(kind):  # type: ignore[misc]
+        def translate(self, delivery):
+            return [
+                Notice(type=one.type, about=Subject(), says=NotUnderstood(why="event type not known"), raw={})
+                if one.type in types
+                else one
+                for one in super().translate(delivery)
+            ]
+
+    return Older
 
 
 @attrs.define

@@ -20,7 +20,6 @@ from bankbridge import (
 )
 from bankbridge.emulation import WEBHOOK_MODES
 from bankbridge.machine.events import CreateRefused, RefreshFailed, RefreshProgressed, RefreshSucceeded
-from bankbridge.machine.notices import Notice, NotUnderstood, Subject
 from bankbridge.shells.news import LinkChanged, MovementsChanged, OutcomeChanged
 from bankbridge.shells.replay import NowUnderstood, Replayed, Verdict
 from bankbridge.shells.replaying import Replaying, Wish
@@ -29,28 +28,13 @@ from bankbridge.words.errors import UnknownConnectionError, UnknownIntentError, 
 from bankbridge.words.reasons import Failure
 from bankbridge_fintoc import Fintoc
 from bankbridge_rail import Rail
-from tests.shells.scripted import ACCOUNTS, LINK, Desk
+from tests.shells.scripted import ACCOUNTS, LINK, Desk, not_hearing
 from tests.stages import COLOURS, bridged, staged
 from tests.test_end_to_end import WORDS, people
 
 FAILED = "refresh_intent.failed.bank_unavailable"
 REJECTED = "refresh_intent.failed.rejected_credentials"
 SUCCEEDED = "refresh_intent.succeeded"
-
-
-def not_hearing(kind: type, *types: str) -> type:
-    """A plugin of a version that did not know these event types."""
-
-    class Older(kind):  # type: ignore[misc]
-        def translate(self, delivery):
-            return [
-                Notice(type=one.type, about=Subject(), says=NotUnderstood(why="event type not known"), raw={})
-                if one.type in types
-                else one
-                for one in super().translate(delivery)
-            ]
-
-    return Older
 
 
 def blaming(kind: type, reason: Reason) -> type:

@@ -6,6 +6,7 @@ the provider anyway. What newly turns out to have been a refused login counts ag
 """
 
 from datetime import datetime
+from typing import Final
 
 import attrs
 
@@ -17,7 +18,8 @@ from bankbridge.shells.replay import REPLAYED, NowUnderstood, Replayed, said_of
 from bankbridge.shells.routing import KEPT
 from bankbridge.store import LogEntry, Settled, Transaction
 
-DONE = "put right"
+DONE: Final = "put right"
+PUT_BACK: Final = "put back into the inbox"
 
 
 def put_right(
@@ -82,7 +84,7 @@ def put_back(tx: Transaction, settled: Settled, now: NowUnderstood) -> str:
     if any(tx.open_intent(link) is not None for link in links_of(tx, now)):
         return "left alone: a refresh of its link is under way"
     tx.put_back(settled.stored.id)
-    return "put back into the inbox"
+    return PUT_BACK
 
 
 def links_of(tx: Transaction, now: NowUnderstood) -> list[Link]:

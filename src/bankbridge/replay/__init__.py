@@ -1,0 +1,1 @@
+"""``bankbridge replay``: what today's translation would have said of what is stored."""
