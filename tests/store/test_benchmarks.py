@@ -14,3 +14,10 @@ def test_the_store_can_be_measured(arguments):
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.count("ratio") == {2: 4, 4: 6}[len(arguments)]
+
+
+def test_draining_can_be_measured():
+    command = [sys.executable, "-m", "tests.benchmarks.drain", "--links", "4", "--limit", "7"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("deliveries") == 2

@@ -379,6 +379,29 @@ def test_a_wake_up_follows_the_newest_version(store):
     assert store.transact(lambda tx: tx.due_intents(v.minutes(29), limit=9, connections=v.EVERYWHERE)) == []
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda tx: tx.due_intents(v.minutes(9), limit=9, connections=v.EVERYWHERE),
+        lambda tx: tx.next_wake_at(),
+    ],
+)
+def test_a_wake_up_that_was_saved_a_moment_ago_counts(store, ask):
+    first = v.intent("intent_1", v.with_link(store, v.link()))
+    store.transact(lambda tx: tx.add_intent(first))
+
+    def save_and_ask(tx):
+        read = tx.intent("intent_1")
+        tx.save_intent(attrs.evolve(v.waking(read, v.minutes(30)), version=1), replaces=0)
+        later = ask(tx)
+        tx.save_intent(attrs.evolve(v.waking(read, v.minutes(3)), version=2), replaces=1)
+        return later, ask(tx)
+
+    later, soon = store.transact(save_and_ask)
+    assert later in ([], v.minutes(30))
+    assert soon in ([store.transact(lambda tx: tx.intent("intent_1"))], v.minutes(3))
+
+
 def test_a_time_in_another_zone_is_the_same_time(store):
     home = v.with_link(store, v.link())
     santiago = v.NOON.astimezone(timezone(timedelta(hours=-3)))

@@ -25,7 +25,9 @@ def use_everything(tx) -> None:
     """Every call of a transaction but those that go through everything."""
     home = v.link("link_1", v.RAIL, "acc_1", "acc_2")
     running = v.intent("intent_1", home)
+    tx.expect(v.RAIL, [v.about(link_id="link_1"), v.about(account_id="acc_1"), v.about(account_id="acc_2")])
     tx.save_link(home)
+    tx.save_link(v.link("link_2"))
     tx.link("link_1")
     tx.link("link_1", v.RAIL)
     tx.link_of_account("acc_1")
@@ -68,9 +70,9 @@ def statements_of(store: SqlStore) -> dict[str, Any]:
     store.transact(park)
     sent: dict[str, Any] = {}
 
-    def remember(_connection, _cursor, statement, parameters, _context, _many):
+    def remember(_connection, _cursor, statement, parameters, _context, many):
         if statement.startswith(("SELECT", "UPDATE", "DELETE")):
-            sent[statement] = parameters
+            sent[statement] = parameters[0] if many else parameters
 
     sa.event.listen(store._database.engine, "before_cursor_execute", remember)
     store.transact(use_everything)

@@ -1,12 +1,13 @@
 """The jobs of a delivery: believe it or not, store it, answer, and only then bring it to whom it is about."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
 
-from bankbridge.shells.connections import Core
+from bankbridge.machine.notices import Notice, Subject
+from bankbridge.shells.connections import Connection, Core
 from bankbridge.shells.jobs import Arrived, Job, announce, take_in, transact
 from bankbridge.shells.news import News
 from bankbridge.shells.parking import park, retry_parked
@@ -14,7 +15,7 @@ from bankbridge.shells.routing import KEPT, Arrival, route
 from bankbridge.store import StoredDelivery, Transaction
 from bankbridge.webhooks import Delivery, Refused
 from bankbridge.words.errors import StoreUnavailableError, UnknownConnectionError
-from bankbridge.words.ids import DeliveryId
+from bankbridge.words.ids import ConnectionName, DeliveryId
 
 _log: Final = logging.getLogger("bankbridge")
 
@@ -63,16 +64,16 @@ def drain(core: Core, *, limit: int) -> Job[int]:
 
     def work(tx: Transaction) -> tuple[int, list[News]]:
         news: list[News] = []
-        waiting = tx.waiting_deliveries(limit=limit)
-        for stored in waiting:
-            connection = core.connections.get(stored.delivery.connection)
-            if connection is None:
+        waiting = [(stored, _said(core, stored)) for stored in tx.waiting_deliveries(limit=limit)]
+        _expect(tx, [said for _, said in waiting if said is not None])
+        for stored, said in waiting:
+            if said is None:
                 tx.settle_delivery(stored.id, f"{KEPT}its connection is no longer configured", at=now)
                 continue
             results: list[str] = []
-            for index, notice in enumerate(connection.provider.translate(stored.delivery)):
+            for index, notice in enumerate(said.notices):
                 routed = route(
-                    Arrival(tx=tx, connection=connection, notice=notice, delivery_id=stored.id, now=now)
+                    Arrival(tx=tx, connection=said.connection, notice=notice, delivery_id=stored.id, now=now)
                 )
                 if routed is None:
                     park(tx, stored, index, notice)
@@ -81,10 +82,33 @@ def drain(core: Core, *, limit: int) -> Job[int]:
                     results.append(routed.result)
                     news += routed.news
                     if routed.appeared is not None:
-                        news += retry_parked(tx, connection, routed.appeared, now=now)
+                        news += retry_parked(tx, said.connection, routed.appeared, now=now)
             tx.settle_delivery(stored.id, "; ".join(results) or "nothing said", at=now)
         return len(waiting), news
 
     count, news = yield from transact(work)
     yield from announce(news)
     return count
+
+
+@attrs.frozen(kw_only=True)
+class _Said:
+    """What a delivery says, and whose it is."""
+
+    connection: Connection
+    notices: Sequence[Notice]
+
+
+def _said(core: Core, stored: StoredDelivery) -> _Said | None:
+    connection = core.connections.get(stored.delivery.connection)
+    if connection is None:
+        return None
+    return _Said(connection=connection, notices=connection.provider.translate(stored.delivery))
+
+
+def _expect(tx: Transaction, everything: Sequence[_Said]) -> None:
+    abouts: dict[ConnectionName, list[Subject]] = {}
+    for said in everything:
+        abouts.setdefault(said.connection.name, []).extend(notice.about for notice in said.notices)
+    for name, subjects in abouts.items():
+        tx.expect(name, subjects)

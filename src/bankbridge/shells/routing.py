@@ -126,6 +126,17 @@ def _changed(link: Link, says: MovementsAmended | MovementsRemoved) -> Routed:
 
 
 def _to_intent(arrival: Arrival, link: Link, event: ProviderEvent) -> Routed | None:
+    running, refresh_id = arrival.tx.open_intent(link), arrival.notice.about.refresh_id
+    if running is not None and (refresh_id is None or refresh_id in _refreshes_of(running)):
+        # The one that it is meant for nearly always, and at hand.
+        told = _told(arrival, arrival.story(link, running), event)
+        if isinstance(told, Routed):
+            return told
+    return _to_recent(arrival, link, event)
+
+
+def _to_recent(arrival: Arrival, link: Link, event: ProviderEvent) -> Routed | None:
+    """To whichever of the link's intents it fits: it is late, or of a refresh that we do not know."""
     why = Why.NOT_RUNNING
     intents = arrival.tx.intents(link, limit=_RECENT)
     foreign = _foreign_refresh(arrival.notice, intents)
@@ -137,24 +148,35 @@ def _to_intent(arrival: Arrival, link: Link, event: ProviderEvent) -> Routed | N
             if _made_it(arrival, story, intents):
                 started = RefreshStarted(refresh_id=foreign, adopted=True)
                 story.tell([started], delivery_id=arrival.delivery_id)
-        heard = receive(story.intent, arrival.notice, now=arrival.now, policy=story.policy)
-        if isinstance(heard, Ignored):
-            if heard.why in _NOT_THIS_ONE:
-                why = heard.why
-                continue
-            result = heard.why.value
-        else:
-            result = f"{MOVED}{intent.id}"
-            story.take(heard, event=event, said=words_of(arrival.notice), delivery_id=arrival.delivery_id)
-        story.wake_now()
-        return Routed(result=result, news=story.commit())
+        told = _told(arrival, story, event)
+        if isinstance(told, Routed):
+            return told
+        why = told
     return _background(arrival, link, why)
+
+
+def _told(arrival: Arrival, story: Telling, event: ProviderEvent) -> Routed | Why:
+    """What became of it once an intent was told; or why it is not for this one."""
+    heard = receive(story.intent, arrival.notice, now=arrival.now, policy=story.policy)
+    if isinstance(heard, Ignored):
+        if heard.why in _NOT_THIS_ONE:
+            return heard.why
+        result = heard.why.value
+    else:
+        result = f"{MOVED}{story.intent.id}"
+        story.take(heard, event=event, said=words_of(arrival.notice), delivery_id=arrival.delivery_id)
+    story.wake_now()
+    return Routed(result=result, news=story.commit())
+
+
+def _refreshes_of(intent: RefreshIntent) -> set[RefreshId | None]:
+    return {attempt.refresh_id for attempt in (intent.attempt, *intent.past)}
 
 
 def _foreign_refresh(notice: Notice, intents: Iterable[RefreshIntent]) -> RefreshId | None:
     """The refresh that a notice names, if no attempt of ours is known to have made it."""
-    ours = {attempt.refresh_id for intent in intents for attempt in (intent.attempt, *intent.past)}
-    return None if notice.about.refresh_id in ours else notice.about.refresh_id
+    refresh_id = notice.about.refresh_id
+    return None if any(refresh_id in _refreshes_of(intent) for intent in intents) else refresh_id
 
 
 def _made_it(arrival: Arrival, story: Telling, intents: Iterable[RefreshIntent]) -> bool:

@@ -80,6 +80,13 @@ class Pruned:
 class Transaction(Protocol):
     """One all-or-nothing piece of work on the store. What it reads stays as read until it ends."""
 
+    def expect(self, connection: ConnectionName, subjects: Collection[Subject]) -> None:
+        """Said before many are asked for one by one: these links, links of accounts, and their open intents.
+
+        It changes no answer. Where reading many at once costs less than reading each, they are read now.
+        """
+        ...
+
     def link(self, link_id: LinkId, connection: ConnectionName | None = None) -> Link | None:
         """One link. Without ``connection``, the only link with this id."""
         ...

@@ -98,6 +98,9 @@ class _MemoryTransaction:
     def __init__(self, tables: _Tables) -> None:
         self._tables = tables
 
+    def expect(self, connection: ConnectionName, subjects: Collection[Subject]) -> None:
+        """Everything is at hand."""
+
     def link(self, link_id: LinkId, connection: ConnectionName | None = None) -> Link | None:
         found = [
             link

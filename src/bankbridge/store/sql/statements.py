@@ -31,7 +31,7 @@ _THE_PLACE: Final = bindparam("the_place", type_=sa.BigInteger)
 
 # --- links
 
-_LINKS: Final = sa.select(LINKS.c.id, LINKS.c.document)
+_LINKS: Final = sa.select(LINKS.c.connection, LINKS.c.id, LINKS.c.document)
 # A second row is asked for to see that there is none.
 LINK_ANYWHERE: Final = _LINKS.where(LINKS.c.id == _THE_ID).limit(2)
 LINK: Final = LINK_ANYWHERE.where(LINKS.c.connection == _THE_CONNECTION)
@@ -43,10 +43,22 @@ LINK_OF_ACCOUNT_ANYWHERE: Final = _LINKS.where(
 ).limit(2)
 LINK_OF_ACCOUNT: Final = LINK_OF_ACCOUNT_ANYWHERE.where(LINKS.c.connection == _THE_CONNECTION)
 HAS_LINK: Final = sa.select(LINKS.c.id).where(LINKS.c.id == _THE_ID, LINKS.c.connection == _THE_CONNECTION)
-MAPPED_ACCOUNTS: Final = sa.select(ACCOUNTS.c.id).where(
+HOMES_OF_ACCOUNTS: Final = sa.select(ACCOUNTS.c.id, ACCOUNTS.c.link_id).where(
     ACCOUNTS.c.id.in_(bindparam("the_accounts", expanding=True)),
     ACCOUNTS.c.connection == _THE_CONNECTION,
-    ACCOUNTS.c.link_id == _THE_ID,
+)
+LINKS_WITH_THEIR_OPEN_INTENTS: Final = (
+    sa.select(
+        LINKS.c.id, LINKS.c.document, INTENTS.c.id.label("intent_id"), INTENTS.c.document.label("intent")
+    )
+    .select_from(
+        sa.outerjoin(
+            LINKS,
+            INTENTS,
+            sa.and_(INTENTS.c.link_id == LINKS.c.id, INTENTS.c.connection == LINKS.c.connection, IS_OPEN),
+        )
+    )
+    .where(LINKS.c.id.in_(bindparam("the_links", expanding=True)), LINKS.c.connection == _THE_CONNECTION)
 )
 
 # --- intents
@@ -64,13 +76,13 @@ INTENTS_OF_LINK: Final = _OF_LINK.order_by(INTENTS.c.created_at.desc(), INTENTS.
     _THE_LIMIT
 )
 OPEN_INTENT: Final = _OF_LINK.where(IS_OPEN)
-SAVE_ENDED_INTENT: Final = sa.update(INTENTS).where(
+SAVE_INTENT: Final = sa.update(INTENTS).where(
     INTENTS.c.id == _THE_ID, INTENTS.c.version == bindparam("the_version")
 )
 _OTHER: Final = INTENTS.alias("other")
 # One that is over can open again only if no other one of its link is open. That is asked before the unique index
 # would say it, since a transaction of PostgreSQL does not survive an error.
-SAVE_OPEN_INTENT: Final = SAVE_ENDED_INTENT.where(
+SAVE_OPEN_INTENT: Final = SAVE_INTENT.where(
     sa.or_(
         IS_OPEN,
         ~sa.exists().where(

@@ -28,6 +28,8 @@ def moment_in(value: datetime) -> int:
 
 def text_in(value: str) -> str:
     """A text as it is stored."""
+    if _ODD.search(value) is None:
+        return value
     return _ODD.sub(lambda found: f"\\{ord(found[0]):04x}", value)
 
 
