@@ -15,6 +15,7 @@ except ImportError as missing:  # pragma: no cover (this is the case of an insta
 from bankbridge.doctor.command import doctor
 from bankbridge.replay.command import replay
 from bankbridge.store_command import store
+from bankbridge.worker_command import worker
 
 app = typer.Typer(
     help="Keep people's bank data fresh through any bank-data provider.",
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.add_typer(store)
 app.command()(doctor)
 app.command()(replay)
+app.command()(worker)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 (Typer calls it with the option's value)

@@ -1,10 +1,12 @@
 """``bankbridge.toml``."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from bankbridge import BankBridge, ConfigurationError
+from bankbridge.engine.embedded import Embedded
 from bankbridge.shells.config import read_config
 from bankbridge.store.memory import MemoryStore
 from bankbridge.store.sql import SqlStore, new_key
@@ -57,8 +59,9 @@ def test_connections_and_store_with_secrets_from_outside(tmp_path: Path) -> None
     assert mexico.base_url == "http://127.0.0.1:9"
     assert mexico.signature_tolerance.total_seconds() == 60
     assert len(config.store.keys) == 2
-    store = config.open_store()
+    store, engine = config.open()
     assert isinstance(store, SqlStore)
+    assert isinstance(engine, Embedded)
     store.close()
     for secret in environ().values():
         assert secret not in repr(config)
@@ -68,7 +71,7 @@ def test_without_a_store_it_is_kept_in_memory(tmp_path: Path) -> None:
     path = write(
         tmp_path, '[connections.rail]\nsecret_key = "rail_sk_test_1"\nwebhook_secrets = ["whsec_1"]\n'
     )
-    assert isinstance(read_config(path, {}).open_store(), MemoryStore)
+    assert isinstance(read_config(path, {}).open()[0], MemoryStore)
     with BankBridge.from_config(path) as bridge:
         assert bridge.links() == ()
 
@@ -78,6 +81,9 @@ def test_every_problem_is_answered_at_once_with_its_path(tmp_path: Path) -> None
         tmp_path,
         """
         connection = 1
+        [engine]
+        evry = 3
+        concurrency = 0
         [store]
         pth = "x"
         [connections.rail]
@@ -92,12 +98,14 @@ def test_every_problem_is_answered_at_once_with_its_path(tmp_path: Path) -> None
     with pytest.raises(ConfigurationError) as error:
         read_config(path, {})
     assert error.value.problems == (
-        "connection: unknown table (known: connections, policy, store)",
+        "connection: unknown table (known: connections, engine, policy, store)",
         "connections.fintoc.secret_key: environment variable NOT_SET is not set",
         "connections.fintoc.webhook_secrets[0]: /no/such/file cannot be read (FileNotFoundError)",
         "connections.other.provider 'fintok': no such plugin is installed; did you mean 'fintoc'?",
         "connections.rail.secret_key: required field missing",
         "connections.rail.webhook_secrets: must be a list",
+        "engine.concurrency: must be at least 1",
+        "engine.evry: unknown field, did you mean 'every'?",
         "store.pth: unknown field, did you mean 'path'?",
     )
 
@@ -108,10 +116,16 @@ def test_every_problem_is_answered_at_once_with_its_path(tmp_path: Path) -> None
         ("", "connections: at least one is needed, for instance [connections.rail]"),
         ("[connections]\nrail = 3\n", "connections.rail: must be a table"),
         ("[connections\n", "is not TOML"),
+        ("engine = 1\n", "engine: must be a table"),
+        ("[engine]\nkind = 'cron'\n", "engine.kind: unknown engine (known: embedded, procrastinate)"),
+        ("[engine]\nevery = 0\n", "engine.every: must be longer than nothing"),
+        ("[engine]\nevery = 'often'\n", "engine.every: must be a number of seconds"),
+        ("[engine]\nkind = 'procrastinate'\n", "engine.kind: procrastinate needs a store in PostgreSQL"),
+        ("[engine]\nkind = 'procrastinate'\nheartbeat = 0\n", "engine.heartbeat: must be longer than"),
     ],
 )
 def test_a_file_that_says_nothing_useful(tmp_path: Path, text: str, problem: str) -> None:
-    with pytest.raises(ConfigurationError, match=problem.replace("[", r"\[")):
+    with pytest.raises(ConfigurationError, match=re.escape(problem)):
         read_config(write(tmp_path, text), {})
 
 

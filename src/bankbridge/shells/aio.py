@@ -95,7 +95,8 @@ class AsyncBankBridge:
     ) -> Self:
         """Configure from a TOML file. Raises `ConfigurationError` with every problem at once."""
         config = read_config(path)
-        return cls(config.providers, store=config.open_store(), policies=config.policies, on_news=on_news)
+        store, engine = config.open()
+        return cls(config.providers, store=store, policies=config.policies, engine=engine, on_news=on_news)
 
     # --- links -----------------------------------------------------------------------------------------------
 

@@ -1,10 +1,13 @@
-"""``bankbridge.toml``: connections, the store, policies, and where each secret comes from, never the file itself.
+"""``bankbridge.toml``: connections, store, engine, policies, and where each secret comes from, never the file itself.
 
 ::
 
     [store]
     path = "bankbridge.db"                          # or for PostgreSQL: url = { env = "BANKBRIDGE_STORE_URL" }
     keys = { env = "BANKBRIDGE_STORE_KEYS" }        # several, separated by commas, while one is rotated
+
+    [engine]                                        # may be left out
+    kind = "embedded"                               # or "procrastinate", where the store is in PostgreSQL
 
     [connections.rail]
     provider = "rail"
@@ -16,22 +19,28 @@ What a policy may say is in `bankbridge.shells.policies`.
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 
 from bankbridge.codec import configure
+from bankbridge.engine import Engine
 from bankbridge.hookspecs import ProviderPlugin
 from bankbridge.machine.policy import Policy
 from bankbridge.provider import Capabilities, Provider
 from bankbridge.registry import plugin_for
+from bankbridge.shells.engines import EngineSettings, ProcrastinateSettings, engine_settings
 from bankbridge.shells.policies import policies_of
 from bankbridge.store import Store
 from bankbridge.words.errors import ConfigurationError
 
-_TABLES: Final = ("connections", "policy", "store")
+_T = TypeVar("_T")
+
+_TABLES: Final = ("connections", "engine", "policy", "store")
 
 
 @attrs.frozen(kw_only=True)
@@ -66,23 +75,30 @@ class Config:
     providers: Mapping[str, Provider]
     store: StoreSettings
     policies: Mapping[str, Policy]
+    engine: EngineSettings
 
-    def open_store(self) -> Store:
-        """The store it names. Raises like `StoreSettings.open`."""
-        return self.store.open()
+    def open(self) -> tuple[Store, Engine]:
+        """The store it names, and the engine on it. Raises like `StoreSettings.open`, and `ConfigurationError`."""
+        with ExitStack() as unless_both:
+            store = self.store.open()
+            unless_both.callback(store.close)
+            engine = self.engine.open(store)
+            unless_both.pop_all()
+        return store, engine
 
 
 @attrs.frozen(kw_only=True)
 class Usable:
     """What of a configuration can be used, and all that is wrong with it, each problem with its path.
 
-    A secret that is not there where it should be is ``"unset"`` here; ``store`` is ``None`` where nobody can tell what
-    is meant.
+    A secret that is not there where it should be is ``"unset"`` here. ``store`` and ``engine`` are ``None`` where
+    nobody can tell what is meant.
     """
 
     providers: Mapping[str, Provider]
     store: StoreSettings | None
     policies: Mapping[str, Policy]
+    engine: EngineSettings | None
     problems: tuple[str, ...]
 
 
@@ -116,9 +132,11 @@ def read_document(path: str | Path) -> dict[str, Any]:
 def config_of(document: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     """A configuration from a parsed document. Raises `ConfigurationError` with every problem at once."""
     usable = usable_of(document, environ)
-    if usable.problems or usable.store is None:
+    if usable.problems or usable.store is None or usable.engine is None:
         raise ConfigurationError(usable.problems)
-    return Config(providers=usable.providers, store=usable.store, policies=usable.policies)
+    return Config(
+        providers=usable.providers, store=usable.store, engine=usable.engine, policies=usable.policies
+    )
 
 
 def usable_of(document: Mapping[str, Any], environ: Mapping[str, str]) -> Usable:
@@ -127,25 +145,21 @@ def usable_of(document: Mapping[str, Any], environ: Mapping[str, str]) -> Usable
     # What is wrong with a connection itself is said below.
     policies = policies_of(document, declared_in(document, []), problems)
     document = _resolved(document, "", environ, problems)
-    store = None
-    try:
-        store = _store(document.get("store", {}))
-    except ConfigurationError as error:
-        problems += error.problems
+    store = _good(lambda: _store(document.get("store", {})), problems)
+    engine = _good(lambda: engine_settings(document.get("engine", {})), problems)
+    if isinstance(engine, ProcrastinateSettings) and store is not None and store.url is None:
+        problems.append("engine.kind: procrastinate needs a store in PostgreSQL: set store.url")
     providers: dict[str, Provider] = {}
-    try:
-        connections = _table(document.get("connections", {}), "connections")
-    except ConfigurationError as error:
-        problems += error.problems
-        connections = {}
+    connections = _good(lambda: _table(document.get("connections", {}), "connections"), problems) or {}
     for name, settings in connections.items():
-        try:
-            providers[name] = _provider(name, settings)
-        except ConfigurationError as error:
-            problems += error.problems
+        provider = _good(partial(_provider, name, settings), problems)
+        if provider is not None:
+            providers[name] = provider
     if not providers and not problems:
         problems.append("connections: at least one is needed, for instance [connections.rail]")
-    return Usable(providers=providers, store=store, policies=policies, problems=tuple(sorted(problems)))
+    return Usable(
+        providers=providers, store=store, engine=engine, policies=policies, problems=tuple(sorted(problems))
+    )
 
 
 def unknown_tables(document: Mapping[str, Any]) -> list[str]:
@@ -166,6 +180,15 @@ def declared_in(document: Mapping[str, Any], problems: list[str]) -> Mapping[str
             problems += error.problems
             declared[name] = None
     return declared
+
+
+def _good(read: Callable[[], _T], problems: list[str]) -> _T | None:
+    """What was read, or nothing but its problems."""
+    try:
+        return read()
+    except ConfigurationError as error:
+        problems += error.problems
+        return None
 
 
 def _store(table: object) -> StoreSettings:

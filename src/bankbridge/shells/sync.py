@@ -92,7 +92,8 @@ class BankBridge:
     def from_config(cls, path: str | Path, *, on_news: Callable[[News], None] | None = None) -> Self:
         """Configure from a TOML file. Raises `ConfigurationError` with every problem at once."""
         config = read_config(path)
-        return cls(config.providers, store=config.open_store(), policies=config.policies, on_news=on_news)
+        store, engine = config.open()
+        return cls(config.providers, store=store, policies=config.policies, engine=engine, on_news=on_news)
 
     # --- links -----------------------------------------------------------------------------------------------
 
