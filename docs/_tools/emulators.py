@@ -12,7 +12,8 @@ from bankbridge.emulate.known import kind_of
 from bankbridge.emulation import FAULTS, PERSON_ACTS, WEBHOOK_MODES
 from bankbridge.emulation import controls as emulation_controls
 from bankbridge.hookspecs import ProviderPlugin
-from docs._tools.markdown import as_markdown, attribute_docs, code, duration, source, summary, table
+from bankbridge.words.durations import words_of_duration
+from docs._tools.markdown import as_markdown, attribute_docs, code, source, summary, table
 
 
 def common_words() -> str:
@@ -49,7 +50,7 @@ def timings(plugin: ProviderPlugin) -> str:
     kind: Any = kind_of(plugin.provider.name).timings
     docs, made = attribute_docs(kind), kind()
     rows = (
-        (code(field.name), duration(getattr(made, field.name)), source(docs[field.name]))
+        (code(field.name), words_of_duration(getattr(made, field.name)), source(docs[field.name]))
         for field in attrs.fields(kind)
     )
     return f"{source(summary(kind))}\n\n{table(('timing', 'default', ''), rows)}"

@@ -1,11 +1,10 @@
-"""Markdown from code: tables, durations, and the words that the code has for its own parts."""
+"""Markdown from code: tables, and the words that the code has for its own parts."""
 
 import ast
 import inspect
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 
 _ROLE = re.compile(r"``([^`]+)``|`([^`]+)`")
 
@@ -52,15 +51,6 @@ def attribute_docs(kind: type) -> dict[str, str]:
             case _:
                 name = None
     return docs
-
-
-def duration(wait: timedelta) -> str:
-    """A duration as a person says it."""
-    seconds = wait.total_seconds()
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= length and seconds % length == 0:
-            return f"{seconds / length:g} {unit}"
-    return f"{seconds:g} s"
 
 
 def source(text: str) -> str:

@@ -8,7 +8,8 @@ import attrs
 from bankbridge import policy_for
 from bankbridge.hookspecs import ProviderPlugin
 from bankbridge.provider import Capabilities
-from docs._tools.markdown import code, duration, source, table
+from bankbridge.words.durations import words_of_duration
+from docs._tools.markdown import code, source, table
 
 
 def settings(plugin: ProviderPlugin) -> str:
@@ -29,7 +30,7 @@ def _type(kind: Any) -> str:  # noqa: ANN401 (an annotation can be anything)
 
 
 def _default(value: object) -> str:
-    return duration(value) if hasattr(value, "total_seconds") else code(value)  # type: ignore[arg-type]
+    return words_of_duration(value) if hasattr(value, "total_seconds") else code(value)  # type: ignore[arg-type]
 
 
 _YES_NO: Mapping[str, str] = {
@@ -49,12 +50,13 @@ _OTHERS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "cooldowns": (
         "its wait after a success",
         lambda value: (
-            ", ".join(f"{scope.value}: {duration(wait)}" for scope, wait in value.items()) or "none known"
+            ", ".join(f"{scope.value}: {words_of_duration(wait)}" for scope, wait in value.items())
+            or "none known"
         ),
     ),
-    "first_poll": ("first read after (with the default policy)", duration),
-    "longest_poll": ("longest wait between reads (with the default policy)", duration),
-    "poll_floor": ("read at most every", duration),
+    "first_poll": ("first read after (with the default policy)", words_of_duration),
+    "longest_poll": ("longest wait between reads (with the default policy)", words_of_duration),
+    "poll_floor": ("read at most every", words_of_duration),
     "pace": ("looks at refreshes wait beyond", lambda value: "none known" if value is None else str(value)),
     "event_types": ("event types to subscribe to", lambda value: str(len(value))),
 }

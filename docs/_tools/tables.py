@@ -1,7 +1,7 @@
 """The tables of the reference that are about no single provider."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import get_args
 
 import attrs
@@ -10,13 +10,15 @@ from bankbridge.hookspecs import ProviderPlugin
 from bankbridge.machine import events as ev
 from bankbridge.machine import link as links
 from bankbridge.machine import notices, outcome, policy
-from bankbridge.machine.intent import Scope, new_intent
+from bankbridge.machine.bounds import BOUNDS
 from bankbridge.machine.status import TABLE, Status
 from bankbridge.refusals import HTTP_REASONS
 from bankbridge.shells import news
-from bankbridge.words.ids import ConnectionName, IntentId, LinkId
-from bankbridge.words.reasons import ACTORS, REJECTIONS, Actor, Failure, Reason
-from docs._tools.markdown import attribute_docs, code, duration, summary, table
+from bankbridge.shells.policies import NUMBERS
+from bankbridge.shells.policy_text import rule_words
+from bankbridge.words.durations import words_of_duration
+from bankbridge.words.reasons import ACTORS, REJECTIONS, Actor, Reason
+from docs._tools.markdown import attribute_docs, code, summary, table
 from docs._tools.states import WORDS
 
 
@@ -105,39 +107,16 @@ def actors() -> str:
 
 def retries() -> str:
     """Reason, rule, and once it is over: the next step and who must act. The defaults."""
-    rows: list[tuple[str, ...]] = []
-    for reason in Reason:
-        over = _over_with(reason)
-        rule = rule_words(policy.RETRY_TABLE[reason])
-        rows.append((code(reason.value), rule, code(type(over.next_step).__name__), over.actor.value))
-    return table(("reason", "by itself", "next step once it is over", "who must act then"), rows)
-
-
-def _over_with(reason: Reason) -> outcome.Outcome:
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    intent = new_intent(
-        intent_id=IntentId("rfi"),
-        connection=ConnectionName("any"),
-        link_id=LinkId("link"),
-        scope=Scope.LATEST,
-        attended=False,
-        now=now,
+    rows = (
+        (
+            code(reason.value),
+            rule_words(policy.RETRY_TABLE[reason]),
+            code(type(outcome.STEP_AFTER[reason]).__name__),
+            outcome.actor_after(reason).value,
+        )
+        for reason in Reason
     )
-    failure = Failure(reason=reason)
-    return outcome.outcome_of(attrs.evolve(intent, status=Status.FAILED, failure=failure, ended_at=now))
-
-
-def rule_words(rule: policy.Rule) -> str:
-    """A rule as a sentence."""
-    if rule.times == 0:
-        return "never"
-    times = "once" if rule.times == 1 else f"{rule.times} times"
-    limit = "as often as it takes" if rule.times is None else f"at most {times}"
-    if rule.after_cooldown:
-        wait = "at the provider's cooldown's end"
-    else:
-        wait = "after " + ", ".join(duration(wait) for wait in rule.waits)
-    return f"{wait}; {limit}" + ("" if rule.spends else "; spends no attempt")
+    return table(("reason", "by itself", "next step once it is over", "who must act then"), rows)
 
 
 def reasons(plugins: Mapping[str, ProviderPlugin]) -> str:
@@ -172,18 +151,21 @@ def steps() -> str:
 
 
 def defaults() -> str:
-    """Every number of the policy, with its default."""
-    rows = [
-        (code(f"Policy.{name}"), str(getattr(policy.Policy(), name)))
-        for name in ("most_attempts", "jitter", "refused_logins", "abandoned_prompts")
-    ]
-    timing = policy.Timing()
+    """Every number of the policy: where a file says it, its default and its bounds."""
+    rows = [(name, getattr(policy.Policy(), name)) for name in NUMBERS]
     rows += [
-        (code(f"Timing.{field.name}"), _default(getattr(timing, field.name)))
+        (f"timing.{field.name}", getattr(policy.Timing(), field.name))
         for field in attrs.fields(policy.Timing)
     ]
-    return table(("setting", "default"), rows)
+    rows += [("cooldowns", "the provider's")]
+    rows += [(f"retry.REASON.{name}", "") for name in ("waits", "times")]
+    return table(("setting", "default", "least", "most", "why"), (_with_bounds(*row) for row in rows))
 
 
-def _default(value: object) -> str:
-    return duration(value) if hasattr(value, "total_seconds") else str(value)  # type: ignore[arg-type]
+def _with_bounds(name: str, default: object) -> tuple[str, ...]:
+    bound = BOUNDS[name.removeprefix("retry.REASON.")]
+    return (code(name), _words(default), _words(bound.least), _words(bound.most), bound.why)
+
+
+def _words(value: object) -> str:
+    return words_of_duration(value) if isinstance(value, timedelta) else str(value)

@@ -131,6 +131,11 @@ STEP_AFTER: Final[Mapping[Reason, NextStep]] = MappingProxyType(
 """The next step once an intent has ended with a reason."""
 
 
+def actor_after(reason: Reason) -> Actor:
+    """Who must act once an intent has ended with a reason."""
+    return _actor_for(STEP_AFTER[reason], Failure(reason=reason))
+
+
 @attrs.frozen(kw_only=True)
 class Outcome:
     """One intent as an application sees it.
@@ -172,7 +177,7 @@ def outcome_of(intent: RefreshIntent, known_accounts: tuple[AccountId, ...] = ()
         status=intent.status,
         next_step=step,
         then=then,
-        actor=_actor_for(step, intent),
+        actor=_actor_for(step, intent.failure),
         failure=intent.failure,
         prompt=attempt.open_prompt if intent.status is Status.REQUIRES_MFA else None,
         fresh=fresh,
@@ -216,14 +221,14 @@ def _count(attempt: Attempt) -> int | None:
     return sum(counts) if counts else None
 
 
-def _actor_for(step: NextStep, intent: RefreshIntent) -> Actor:
+def _actor_for(step: NextStep, failure: Failure | None) -> Actor:
     match step:
         case OpenWidget() | AskToTryAgain() | Reconnect() | ActAtBank():
             return Actor.PERSON
         case UnlockAtBank():
             return Actor.BANK
         case AskSupport():
-            return Actor.SUPPORT if intent.failure is None else intent.failure.actor
+            return Actor.SUPPORT if failure is None else failure.actor
         case MendConfiguration():
             return Actor.OPERATOR
         case FetchMovements() | WaitUntil() | RefreshLater() | Nothing():
