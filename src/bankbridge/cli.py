@@ -13,6 +13,7 @@ except ImportError as missing:  # pragma: no cover (this is the case of an insta
     sys.exit(f"bankbridge: the command needs {missing.name}: pip install 'bankbridge[cli]'")
 
 from bankbridge.doctor.command import doctor
+from bankbridge.policy_command import policy
 from bankbridge.replay.command import replay
 from bankbridge.store_command import store
 from bankbridge.worker_command import worker
@@ -24,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(store)
+app.add_typer(policy)
 app.command()(doctor)
 app.command()(replay)
 app.command()(worker)
