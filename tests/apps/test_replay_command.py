@@ -146,3 +146,32 @@ def test_a_store_that_is_not_there_is_not_made(desk, tmp_path):
     assert not os.path.lexists("other.db")
     (tmp_path / "bankbridge.toml").write_text(text.replace("path = 'store.db'", ""))
     assert "is kept in memory" in run().stderr
+
+
+def test_a_policy_of_its_own_file_is_tried_on_what_happened(desk, tmp_path):
+    """The bank was not available: the policy in force waits, the other one gives up at once."""
+    desk.bridge = desk.another(Rail)
+    intent_id = desk.bridge.refresh(LINK).id
+    desk.hear("refresh_intent.failed")
+    desk.bridge.wake_due()
+    before = desk.bridge.outcome(intent_id)
+    assert before.status is Status.BACKING_OFF
+    assert before.failure is not None
+    file = tmp_path / "changed.toml"
+    file.write_text(f"[policy]\nretry.{before.failure.reason.value} = 'never'\n")
+    assert json.loads(run("--json").stdout)["differs"] == 0
+    line, counts = map(json.loads, run("--json", "--policy", str(file)).stdout.splitlines())
+    assert (line["intent"], line["was"]["status"], line["now"]["status"]) == (
+        intent_id,
+        "backing_off",
+        "failed",
+    )
+    assert (counts["intents"], counts["differs"]) == (1, 1)
+    assert desk.bridge.outcome(intent_id) == before, "it only reads"
+    refused = run("--policy", str(file), "--apply")
+    assert (refused.exit_code, "for what comes" in refused.stderr) == (2, True)
+    file.write_text("[policy]\nrefused_logins = 9\n[connections.bank]\n")
+    wrong = run("--policy", str(file))
+    assert wrong.exit_code == 2
+    assert "policy.refused_logins: must be from 1 to 2" in wrong.stderr
+    assert "connections.bank: no such connection" in wrong.stderr

@@ -516,7 +516,7 @@ def test_a_policy_file_stands_alone(tmp_path):
         read_policy(path, providers)
     assert error.value.problems == (
         "connections.liv: no such connection, did you mean 'live'?",
-        "polcy: unknown table (known: connections, policy, store)",
+        "polcy: unknown table (known: connections, engine, policy, store)",
     )
     with pytest.raises(ConfigurationError, match="cannot be read"):
         read_policy(tmp_path / "none.toml", providers)

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from bankbridge.replay.show import Tally, as_json, as_line, summary, table
 from bankbridge.shells.config import StoreSettings, read_config
+from bankbridge.shells.policy_files import read_policy
 from bankbridge.shells.replay import NowUnderstood, Replayed, Verdict
 from bankbridge.words.errors import BankBridgeError, ConfigurationError
 
@@ -38,6 +39,13 @@ def replay(
             help="Only what is newer, in UTC: 2026-06-03.",
         ),
     ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Tell them under this policy: the [policy] tables of a configuration file, nothing else of it.",
+        ),
+    ] = None,
     apply: Annotated[
         bool,
         typer.Option("--apply", help="Put right what is over, and drain again what is understood now."),
@@ -49,6 +57,7 @@ def replay(
 ) -> None:
     """Tell every stored intent's story again, and show what today's translation would have said differently.
 
+    With --policy, also what that policy would have said: the one that is in force now plays no part then.
     Reads the store only, and asks no provider anything. With --apply, intents that are over and would be over
     differently are put right, and deliveries that mean something now go back into the inbox; no refresh begins. Exits
     with 1 if anything differs (with --apply: if anything that differs was left alone), and with 2 if the
@@ -59,13 +68,16 @@ def replay(
     try:
         from bankbridge import BankBridge  # noqa: PLC0415 (only this command needs it)
 
-        _see_the_store(read_config(config).store)
+        configured = read_config(config)
+        _see_the_store(configured.store)
+        policies = None if policy is None else read_policy(policy, configured.providers)
         with BankBridge.from_config(config) as bridge:
             found = bridge.replay(
                 link_id=link,
                 connection=connection,
                 intent_id=intent,
                 since=None if since is None else since.replace(tzinfo=UTC),
+                policies=policies,
                 apply=apply,
             )
             for one in _watched(found, tally):
