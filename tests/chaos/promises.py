@@ -54,17 +54,11 @@ class Broken:
 
 
 @attrs.frozen(kw_only=True)
-class Found:
-    """All there is to be held against each other."""
+class Known:
+    """What really happened at the providers, and what we make of it."""
 
-    play: Play
     truths: Mapping[str, Truth]
     stories: Mapping[str, Story]
-
-    @property
-    def parked(self) -> list[tuple[str, str | None]]:
-        """Every notice that fits nothing yet: its delivery, and the refresh it names."""
-        return parked_in(self.play.scene)
 
     def link(self, living: Living) -> Truth:
         """What happened at the provider to a link."""
@@ -88,16 +82,29 @@ class Found:
                 )
 
 
+@attrs.frozen(kw_only=True)
+class Found(Known):
+    """All there is to be held against each other."""
+
+    play: Play
+
+    @property
+    def parked(self) -> list[tuple[str, str | None]]:
+        """Every notice that fits nothing yet: its delivery, and the refresh it names."""
+        return parked_in(self.play.scene)
+
+
 def broken_promises(found: Found) -> Iterator[Broken]:
     """Everything that does not hold."""
     for living in found.play.lives:
-        for promise, says in _of_link(found, living):
+        for promise, says in broken_at(found, living):
             yield Broken(promise=promise, link=living.life.name, says=says)
     for promise, says in _of_all(found):
         yield Broken(promise=promise, link=None, says=says)
 
 
-def _of_link(found: Found, living: Living) -> Iterator[tuple[str, str]]:
+def broken_at(found: Known, living: Living) -> Iterator[tuple[str, str]]:
+    """What does not hold of one link: the promise, and how it is broken."""
     for intent_id in living.intents:
         status = found.stories[intent_id].intent.status
         if not status.terminal:
@@ -122,7 +129,7 @@ def _of_all(found: Found) -> Iterator[tuple[str, str]]:
 # --- refreshes -------------------------------------------------------------------------------------------------------
 
 
-def _refreshes(found: Found, living: Living) -> Iterator[str]:
+def _refreshes(found: Known, living: Living) -> Iterator[str]:
     """One per idempotency key, one per attempt, all known to us, none while another runs, not too many per wish."""
     link = found.link(living)
     made = [one for one in link["intents"] if one.get("made_by", "client") == "client"]
@@ -143,7 +150,7 @@ def _refreshes(found: Found, living: Living) -> Iterator[str]:
     yield from _stacked(found, living, made)
 
 
-def _of_attempts(found: Found, living: Living, intent: RefreshIntent) -> Iterator[str]:
+def _of_attempts(found: Known, living: Living, intent: RefreshIntent) -> Iterator[str]:
     for attempt in (*intent.past, intent.attempt):
         ids = _made_for(found, living, intent, attempt)
         if len(ids) > 1:
@@ -155,7 +162,7 @@ def _of_attempts(found: Found, living: Living, intent: RefreshIntent) -> Iterato
             yield f"{intent.id}, attempt {attempt.number} made {', '.join(unknown)} and knows {attempt.refresh_id}"
 
 
-def _made_for(found: Found, living: Living, intent: RefreshIntent, attempt: Attempt) -> set[str]:
+def _made_for(found: Known, living: Living, intent: RefreshIntent, attempt: Attempt) -> set[str]:
     """What the creates of an attempt made at the provider, by their idempotency keys."""
     keys = keys_of(intent, attempt)
     creates = found.link(living)["creates"]
@@ -164,7 +171,7 @@ def _made_for(found: Found, living: Living, intent: RefreshIntent, attempt: Atte
     }
 
 
-def _stacked(found: Found, living: Living, made: list[Truth]) -> Iterator[str]:
+def _stacked(found: Known, living: Living, made: list[Truth]) -> Iterator[str]:
     """A refresh that was started while another of the link ran, of which we had no reason to think that it was over."""
     given_up: dict[str, datetime | None] = {}
     for intent_id in living.intents:
@@ -183,7 +190,7 @@ def _stacked(found: Found, living: Living, made: list[Truth]) -> Iterator[str]:
 # --- lockouts --------------------------------------------------------------------------------------------------------
 
 
-def _budgets(found: Found, living: Living) -> Iterator[str]:
+def _budgets(found: Known, living: Living) -> Iterator[str]:
     """Refused logins and abandoned prompts in a row, in the order in which they came to pass at the provider."""
     refused = abandoned = 0
     for at, what in sorted(_history(found, living)):
@@ -206,7 +213,7 @@ def _budgets(found: Found, living: Living) -> Iterator[str]:
             yield f"{case.intent.id}: nobody is there, and it prompted in attempts {prompts}"
 
 
-def _history(found: Found, living: Living) -> Iterator[tuple[datetime, str]]:
+def _history(found: Known, living: Living) -> Iterator[tuple[datetime, str]]:
     for at in living.mended:
         yield at, "connected"
     for at, is_attended in living.asked:

