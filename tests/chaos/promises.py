@@ -193,7 +193,7 @@ def _stacked(found: Known, living: Living, made: list[Truth]) -> Iterator[str]:
 def _budgets(found: Known, living: Living) -> Iterator[str]:
     """Refused logins and abandoned prompts in a row, in the order in which they came to pass at the provider."""
     refused = abandoned = 0
-    for at, what in sorted(_history(found, living)):
+    for at, what in sorted(history(found, living)):
         match what:
             case "success" | "connected":
                 refused = abandoned = 0
@@ -213,7 +213,8 @@ def _budgets(found: Known, living: Living) -> Iterator[str]:
             yield f"{case.intent.id}: nobody is there, and it prompted in attempts {prompts}"
 
 
-def _history(found: Known, living: Living) -> Iterator[tuple[datetime, str]]:
+def history(found: Known, living: Living) -> Iterator[tuple[datetime, str]]:
+    """What the lockout guard has to count at a link, as it came to pass at the provider, in no order."""
     for at in living.mended:
         yield at, "connected"
     for at, is_attended in living.asked:

@@ -4,8 +4,6 @@
 would write, with the harness's clock, traps, and a record of the news.
 """
 
-import json
-import os
 import signal
 import socket
 import sys
@@ -21,14 +19,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bankbridge import AsyncBankBridge, BankBridge, OutcomeChanged, Reason, Scope
+from bankbridge import AsyncBankBridge, BankBridge, Reason, Scope
 from bankbridge.machine.policy import RETRY_TABLE, Policy, Rule
 from bankbridge.server import webhook_app
 from bankbridge.shells.connections import policy_for
 from bankbridge.shells.http import async_client, blocking_client
-from bankbridge.shells.news import News
 from bankbridge.store.sql import SqlStore, postgresql_store, sqlite_store
 from bankbridge.words.errors import BankBridgeError
+from tests.crash.news import announcer
 from tests.crash.settings import Settings
 from tests.crash.traps import Trap, TrappedReceiver, trap_commits
 from tests.stages import PROVIDERS
@@ -54,7 +52,9 @@ def main(path: str) -> None:
 def web(settings: Settings) -> None:
     """Take webhooks and wishes, on a port that several processes may share."""
     bridge = AsyncBankBridge(**_parts(settings, async_client()))
-    app = Starlette(routes=[Route("/ask/{what}", _asking(bridge), methods=["POST"]), *webhook_app(bridge).routes])
+    app = Starlette(
+        routes=[Route("/ask/{what}", _asking(bridge), methods=["POST"]), *webhook_app(bridge).routes]
+    )
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(("127.0.0.1", settings.port))
@@ -87,7 +87,7 @@ def _parts(settings: Settings, client: Any) -> dict[str, Any]:
         "policies": {
             name: policy_for(one.capabilities, Policy(retry=_RETRIES)) for name, one in providers.items()
         },
-        "on_news": _announcer(settings),
+        "on_news": announcer(settings.news),
     }
 
 
@@ -96,20 +96,6 @@ def _store(settings: Settings) -> SqlStore:
     store = (postgresql_store if is_url else sqlite_store)(settings.database, keys=settings.keys)
     trap_commits(store._database.engine, Trap(settings.trap))
     return store
-
-
-def _announcer(settings: Settings) -> Callable[[News], None]:
-    news = os.open(settings.news, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-
-    def announce(item: News) -> None:
-        if isinstance(item, OutcomeChanged):
-            told = item.outcome
-            reason = None if told.failure is None else told.failure.reason.value
-            line = [told.intent_id, told.status.value, reason, told.attempts, sorted(told.fresh)]
-            # One write, so that lines of several processes do not mix, and no half line is left behind.
-            os.write(news, json.dumps(line).encode() + b"\n")
-
-    return announce
 
 
 def _asking(bridge: AsyncBankBridge) -> Callable[[Request], Any]:
@@ -121,7 +107,9 @@ def _asking(bridge: AsyncBankBridge) -> Callable[[Request], Any]:
             got = await getattr(bridge, request.path_params["what"])(**given)
         except BankBridgeError as error:
             return JSONResponse({"error": type(error).__name__}, 409)
-        return JSONResponse({"id": str(getattr(got, "id", None) or got.intent_id), "status": got.status.value})
+        return JSONResponse(
+            {"id": str(getattr(got, "id", None) or got.intent_id), "status": got.status.value}
+        )
 
     return ask
 

@@ -1,13 +1,15 @@
 """The balance of a run: what was promised, held against the books. Nothing in here counts what the harness did."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 import attrs
 
 from bankbridge import Status
-from tests.chaos.promises import Broken, broken_at
+from bankbridge.machine.link import LinkStatus
+from tests.chaos.play import Living
+from tests.chaos.promises import Broken, broken_at, history
 from tests.crash.books import Books
 
 LOST: Final = "no acknowledged delivery lost"
@@ -52,7 +54,10 @@ def balance_of(books: Books) -> Balance:
 
 def _broken(books: Books) -> Iterator[Broken]:
     for living in books.lives:
-        for promise, says in (*broken_at(books, living), *((DOUBLED, says) for says in _counted_wrong(books, living))):
+        for promise, says in (
+            *broken_at(books, living),
+            *((DOUBLED, says) for says in _counted_wrong(books, living)),
+        ):
             yield Broken(promise=promise, link=living.life.name, says=says)
     for promise, found in (
         (LOST, _lost(books)),
@@ -92,7 +97,11 @@ def _steps_twice(books: Books) -> Iterator[str]:
             for one in story.entries
             if one.before is Status.REQUESTED and one.after is not Status.REQUESTED
         )
-        yield from (f"{intent_id}, attempt {number} began {times} times" for number, times in began.items() if times > 1)
+        yield from (
+            f"{intent_id}, attempt {number} began {times} times"
+            for number, times in began.items()
+            if times > 1
+        )
         ends = sum(one.after.terminal and not one.before.terminal for one in story.entries)
         if ends > 1:
             yield f"{intent_id} ended {ends} times"
@@ -100,14 +109,30 @@ def _steps_twice(books: Books) -> Iterator[str]:
 
 def _told_twice(books: Books) -> Iterator[str]:
     """How an intent ended is announced once; at most once, where the process died before it said so."""
-    ends = Counter(
-        (intent_id, status, reason, attempts, tuple(fresh))
-        for intent_id, status, reason, attempts, fresh in books.told
-        if status in _TERMINAL
+    ends = Counter(told for told in books.told if told[1] in _TERMINAL)
+    yield from (
+        f"{told[0]} was announced as {told[1]} {times} times" for told, times in ends.items() if times > 1
     )
-    yield from (f"{told[0]} was announced as {told[1]} {times} times" for told, times in ends.items() if times > 1)
 
 
-def _counted_wrong(books: Books, living: "Mapping[str, object]") -> Iterator[str]:
-    """The logins that the bank refused since the last success, as the link counts them, are those that it refused."""
-    return iter(())
+def _counted_wrong(books: Books, living: Living) -> Iterator[str]:
+    """A link counts the logins that the bank refused, and the prompts that nobody answered, each once."""
+    link = books.links.get((living.life.provider, living.key))
+    if link is None or link.status is LinkStatus.DELETED:
+        return
+    refused = abandoned = 0
+    for _, what in sorted(history(books, living)):
+        match what:
+            case "success" | "connected":
+                refused = abandoned = 0
+            case "refused":
+                refused += 1
+            case "abandoned":
+                abandoned += 1
+            case _:
+                pass
+    if link.refused_logins != refused:
+        yield f"{link.id} counts {link.refused_logins} refused logins, there were {refused}"
+    # Only Rail tells of a prompt that nobody answered; at Fintoc such a refresh just never starts.
+    if living.life.provider == "rail" and link.abandoned_prompts != abandoned:
+        yield f"{link.id} counts {link.abandoned_prompts} abandoned prompts, there were {abandoned}"

@@ -1,9 +1,7 @@
 """The books of a run: everything that the providers know to have happened, and everything that is in the store."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -17,6 +15,8 @@ from bankbridge.store.sql.tables import DELIVERIES, INTENTS, PARKED
 from bankbridge.words.ids import ConnectionName, LinkId
 from tests.chaos.play import Living
 from tests.chaos.promises import Known
+from tests.crash import news
+from tests.crash.news import Told
 from tests.crash.people import People
 from tests.crash.scene import Scene
 from tests.stages import PROVIDERS
@@ -33,8 +33,8 @@ class Books(Known):
     """Every notice that fits nothing: its delivery, and the refresh it names."""
     links: Mapping[tuple[str, str], Link]
     """By connection and id."""
-    told: Sequence[tuple[Any, ...]]
-    """Everything that any process announced of an intent: its id, status, reason, attempts and fresh accounts."""
+    told: Sequence[Told]
+    """Everything that any process announced of an intent."""
     gave_up: Sequence[str]
     """Whoever waited in vain."""
 
@@ -65,7 +65,7 @@ def books_of(scene: Scene, people: People) -> Books:
             store,
             truths={name: emulator.truth() for name, emulator in scene.emulators.items()},
             lives=people.lives,
-            told=_told(scene.news),
+            told=news.read(scene.news),
             gave_up=people.failures,
         )
 
@@ -76,19 +76,29 @@ def books_from(
     *,
     truths: Mapping[str, Any],
     lives: Sequence[Living],
-    told: Sequence[tuple[Any, ...]] = (),
+    told: Sequence[Told] = (),
     gave_up: Sequence[str] = (),
 ) -> Books:
     """Read the store. Each life is told the intents of its link, also those that nobody was told of."""
     with store._database.engine.connect() as connection:
-        intents = connection.execute(sa.select(INTENTS.c.id, INTENTS.c.link_id).order_by(INTENTS.c.position)).all()
-        results = {row.id: row.result for row in connection.execute(sa.select(DELIVERIES.c.id, DELIVERIES.c.result))}
-        parked = [(row[0], row[1]) for row in connection.execute(sa.select(PARKED.c.delivery_id, PARKED.c.refresh_id))]
+        intents = connection.execute(
+            sa.select(INTENTS.c.id, INTENTS.c.link_id).order_by(INTENTS.c.position)
+        ).all()
+        results = {
+            row.id: row.result for row in connection.execute(sa.select(DELIVERIES.c.id, DELIVERIES.c.result))
+        }
+        parked = [
+            (row[0], row[1])
+            for row in connection.execute(sa.select(PARKED.c.delivery_id, PARKED.c.refresh_id))
+        ]
     for living in lives:
         living.intents[:] = [row.id for row in intents if row.link_id == living.key]
 
     def links(tx: Transaction) -> dict[tuple[str, str], Link]:
-        found = {(one.life.provider, one.key): tx.link(LinkId(one.key), ConnectionName(one.life.provider)) for one in lives}
+        found = {
+            (one.life.provider, one.key): tx.link(LinkId(one.key), ConnectionName(one.life.provider))
+            for one in lives
+        }
         return {name: link for name, link in found.items() if link is not None}
 
     return Books(
@@ -101,8 +111,3 @@ def books_from(
         told=told,
         gave_up=gave_up,
     )
-
-
-def _told(news: Path) -> list[tuple[Any, ...]]:
-    lines = news.read_text(encoding="utf-8").splitlines()
-    return [tuple(json.loads(line)) for line in lines]

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
@@ -88,9 +89,9 @@ class People:
                 cancel = None
                 living.canceled.setdefault(intent_id, self._scene.clock.now())
                 self._ask("cancel", intent_id=intent_id)
-            if wish.attended and acts and passed >= wish.thinks and self._act(living, acts[0]):
-                if acts.pop(0) != "walk_away" and wish.tells:
-                    self._ask("prompt_answered", intent_id=intent_id)
+            is_there = wish.attended and bool(acts) and passed >= wish.thinks
+            if is_there and self._act(living, acts[0]) and acts.pop(0) != "walk_away" and wish.tells:
+                self._ask("prompt_answered", intent_id=intent_id)
             time.sleep(_LOOK)
 
     def _act(self, living: Living, act: str) -> bool:
@@ -111,29 +112,47 @@ class People:
     def _wanted(self, living: Living, what: str, *, attended: bool, **given: Any) -> str:
         if what == "refresh":
             given["attended"] = attended
-        intent_id = self._ask(what, heard=lambda: living.asked.append((self._scene.clock.now(), attended)), **given)
+        intent_id = self._ask(
+            what, heard=lambda: living.asked.append((self._scene.clock.now(), attended)), **given
+        )
         if intent_id not in living.intents:
             living.intents.append(intent_id)
         return intent_id
 
-    # --- the application's pages -------------------------------------------------------------------------------------
-
-    def _ask(self, what: str, heard: Any = lambda: None, **given: Any) -> str:
-        """Press a button of the application until it is answered: the process behind it may die of it."""
-        give_up_at = time.monotonic() + PATIENCE
-        while time.monotonic() < give_up_at:
-            heard()
-            try:
-                answer = self._client.post(f"{self._scene.url}/ask/{what}", json=given)
-            except httpx.HTTPError:
-                time.sleep(_LOOK)
-                continue
-            if answer.status_code == httpx.codes.OK:
-                return str(answer.json()["id"])
-            error = answer.json()["error"] if answer.status_code in _ANSWERED else answer.status_code
-            self._scene.errors[f"{what}: {error}"] += 1
-            time.sleep(_LOOK)
-        raise GaveUpError(f"{what} was never answered")
+    def _ask(self, what: str, heard: Callable[[], None] = lambda: None, **given: Any) -> str:
+        return press(self._scene, what, heard=heard, client=self._client, **given)
 
     def _sleep(self, virtual: timedelta) -> None:
         time.sleep(virtual.total_seconds() / self._scene.clock.speed)
+
+
+def press(
+    scene: Scene,
+    what: str,
+    *,
+    answer: str = "id",
+    heard: Callable[[], None] = lambda: None,
+    client: httpx.Client | None = None,
+    **given: Any,
+) -> str:
+    """Press a button of the application until it is answered: the process behind it may die of it.
+
+    ``heard`` is called before each time.
+    """
+    if client is None:
+        with httpx.Client(trust_env=False, timeout=20) as own:
+            return press(scene, what, answer=answer, heard=heard, client=own, **given)
+    give_up_at = time.monotonic() + PATIENCE
+    while time.monotonic() < give_up_at:
+        heard()
+        try:
+            got = client.post(f"{scene.url}/ask/{what}", json=given)
+        except httpx.HTTPError:
+            time.sleep(_LOOK)
+            continue
+        if got.status_code == httpx.codes.OK:
+            return str(got.json()[answer])
+        error = got.json()["error"] if got.status_code in _ANSWERED else got.status_code
+        scene.errors[f"{what}: {error}"] += 1
+        time.sleep(_LOOK)
+    raise GaveUpError(f"{what} was never answered")

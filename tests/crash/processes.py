@@ -1,5 +1,6 @@
 """The processes of the application: started, killed for good, and started again as a supervisor would."""
 
+import signal
 import subprocess
 import sys
 import threading
@@ -41,6 +42,7 @@ class Process:
     """How it ended, each time that nobody had killed it."""
     _running: subprocess.Popen[bytes] | None = None
     _is_expected: bool = False
+    _is_frozen: bool = False
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
 
     @property
@@ -67,7 +69,9 @@ class Process:
             self._bury()
             self.settings.ready.unlink(missing_ok=True)
             with self.log.open("ab") as log:
-                self._running = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                self._running = subprocess.Popen(
+                    self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                )
             self.started += 1
 
     def kill(self) -> bool:
@@ -99,9 +103,19 @@ class Process:
                     running.wait(PATIENCE)  # it has just fallen into it
             return True
 
+    def freeze(self) -> None:
+        """Let it neither work nor end: nobody will ever hear of it, and its connections stay open."""
+        with self._lock:
+            if self._running is not None:
+                self._running.send_signal(signal.SIGSTOP)
+                self._is_frozen = True
+
     def stop(self) -> None:
         """End it in good order, or else not."""
         with self._lock:
+            if self._is_frozen and self._running is not None:
+                self._is_expected = True
+                self._running.kill()
             if self._running is not None:
                 self._running.terminate()
                 try:
@@ -183,4 +197,3 @@ class Fleet:
             for name, one in self.processes.items():
                 if one.pid is None and time.monotonic() >= self._down.get(name, 0):
                     one.start()
-

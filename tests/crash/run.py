@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import attrs
 
-from tests.crash.books import Books, books_of
 from tests.crash.balance import Balance, balance_of
+from tests.crash.books import Books, books_of
 from tests.crash.door import Snare
 from tests.crash.people import People
 from tests.crash.plan import Kill, Plan, Round
@@ -119,8 +119,7 @@ def _at_trap(scene: Scene, kill: Kill) -> bool:
     role = "web" if kill.moment.startswith("delivery ") else ""
     those = sorted(scene.fleet.named(role), key=lambda one: one.name)
     victim = those[kill.victim % len(those)]
-    caught = scene.fleet.trap(victim.name, kill.moment, down=kill.down, patience=_CATCH)
-    return caught
+    return scene.fleet.trap(victim.name, kill.moment, down=kill.down, patience=_CATCH)
 
 
 # --- the rest --------------------------------------------------------------------------------------------------------

@@ -30,6 +30,12 @@ FLEETS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The processes that share a database."""
 
+ENGINES: Final[Mapping[str, tuple[str, ...]]] = {
+    "embedded": ("sqlite", "postgresql"),
+    "procrastinate": ("postgresql",),
+}
+"""What wakes the workers, and the databases it works on."""
+
 
 @attrs.frozen(kw_only=True)
 class Scene:
@@ -65,12 +71,17 @@ class Scene:
 
 
 @contextmanager
-def scene_of(plan: Plan, *, speed: float = SPEED) -> Iterator[Scene]:
-    """Everything under way, with no fault yet."""
+def scene_of(
+    plan: Plan, *, speed: float = SPEED, timings: Mapping[str, Any] | None = None
+) -> Iterator[Scene]:
+    """Everything under way, with no fault yet. ``timings`` are the emulators' own, by provider."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="bankbridge-crash-")))
         clock = Clock(speed=speed)
-        emulators = {name: EMULATORS[name](clock, seed=plan.seed) for name in ("rail", "fintoc")}
+        given = {name: {"timings": one} for name, one in (timings or {}).items()}
+        emulators = {
+            name: EMULATORS[name](clock, seed=plan.seed, **given.get(name, {})) for name in ("rail", "fintoc")
+        }
         for emulator in emulators.values():
             _hasten(emulator)
         doors = {name: Door(one.app) for name, one in emulators.items()}

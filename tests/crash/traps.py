@@ -1,4 +1,4 @@
-"""Moments inside a process at which it is killed: by itself, so that nothing comes between, and as hard as from outside.
+"""Moments inside a process at which it is killed: by itself, so that nothing comes between, as hard as from outside.
 
 A trap is a file with the moment's name. Whoever falls into it takes it away first, so that it catches once.
 """
