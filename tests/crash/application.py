@@ -4,6 +4,7 @@
 would write, with the harness's clock, traps, and a record of the news.
 """
 
+import os
 import signal
 import socket
 import sys
@@ -17,7 +18,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from bankbridge import AsyncBankBridge, BankBridge, Reason, Scope
 from bankbridge.machine.policy import RETRY_TABLE, Policy, Rule
@@ -46,14 +47,21 @@ _RETRIES: Final[Mapping[Reason, Rule]] = {
 def main(path: str) -> None:
     """Work until somebody ends it, in whatever way."""
     settings = Settings.read(path)
+    threading.Thread(target=_outlive_nobody, daemon=True).start()
     {"web": web, "worker": worker}[settings.role](settings)
+
+
+def _outlive_nobody() -> None:
+    """End with the harness, however that ends: it holds the other end of the pipe."""
+    sys.stdin.read()
+    os._exit(0)
 
 
 def web(settings: Settings) -> None:
     """Take webhooks and wishes, on a port that several processes may share."""
     bridge = AsyncBankBridge(**_parts(settings, async_client()))
     app = Starlette(
-        routes=[Route("/ask/{what}", _asking(bridge), methods=["POST"]), *webhook_app(bridge).routes]
+        routes=[Route("/ask/{what}", _asking(bridge), methods=["POST"]), Mount("/", webhook_app(bridge))]
     )
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

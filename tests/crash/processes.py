@@ -127,6 +127,8 @@ class Process:
 
     def _bury(self) -> None:
         """Remember an end that nobody had wished for."""
+        if self._running is not None and self._running.stdin is not None:
+            self._running.stdin.close()
         if self._running is not None and self._running.returncode not in (None, 0) and not self._is_expected:
             self.died.append(self._running.returncode)
         self._running, self._is_expected = None, False
