@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from bankbridge import AsyncBankBridge, BankBridge, Reason, Scope
+from bankbridge.engine import Engine
+from bankbridge.engine.embedded import EVERY, Embedded
 from bankbridge.machine.policy import RETRY_TABLE, Policy, Rule
 from bankbridge.server import webhook_app
 from bankbridge.shells.connections import policy_for
@@ -31,9 +34,6 @@ from tests.crash.news import announcer
 from tests.crash.settings import Settings
 from tests.crash.traps import Trap, TrappedReceiver, trap_commits
 from tests.stages import PROVIDERS
-
-_OFTEN: Final = 0.05
-"""How often a worker looks, in real seconds: a second of ours is a minute of the emulators'."""
 
 _LONGEST_WAIT: Final = timedelta(minutes=3)
 
@@ -58,10 +58,11 @@ def _outlive_nobody() -> None:
 
 
 def web(settings: Settings) -> None:
-    """Take webhooks and wishes, on a port that several processes may share."""
+    """Take webhooks and wishes, on a port that several processes may share; on one machine, do what is due as well."""
     bridge = AsyncBankBridge(**_parts(settings, async_client()))
     app = Starlette(
-        routes=[Route("/ask/{what}", _asking(bridge), methods=["POST"]), Mount("/", webhook_app(bridge))]
+        routes=[Route("/ask/{what}", _asking(bridge), methods=["POST"]), Mount("/", webhook_app(bridge))],
+        lifespan=lambda _app: bridge.running() if settings.is_alone else nullcontext(),
     )
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -74,22 +75,21 @@ def web(settings: Settings) -> None:
 
 def worker(settings: Settings) -> None:
     """Do what is due."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with BankBridge(**_parts(settings, blocking_client())) as bridge:
+        signal.signal(signal.SIGTERM, lambda *_: bridge.stop())
         settings.ready.touch()
-        while not stop.is_set():
-            if bridge.wake_due() == 0:
-                stop.wait(_OFTEN)
+        bridge.run()
 
 
 def _parts(settings: Settings, client: Any) -> dict[str, Any]:
     # So that the emulators' doors know whose request it is.
     client.headers["user-agent"] = settings.name
+    store = _store(settings)
     providers = {name: PROVIDERS[name](**given) for name, given in settings.connections.items()}
     return {
         "providers": providers,
-        "store": _store(settings),
+        "store": store,
+        "engine": _engine(settings, store),
         "client": client,
         "clock": settings.time.now,
         "policies": {
@@ -104,6 +104,11 @@ def _store(settings: Settings) -> SqlStore:
     store = (postgresql_store if is_url else sqlite_store)(settings.database, keys=settings.keys)
     trap_commits(store._database.engine, Trap(settings.trap))
     return store
+
+
+def _engine(settings: Settings, _store: SqlStore) -> Engine:
+    """With its own settings where time is the machine's own; where it runs fast, as much faster as it can be told."""
+    return Embedded() if settings.time.speed == 1 else Embedded(every=EVERY / settings.time.speed)
 
 
 def _asking(bridge: AsyncBankBridge) -> Callable[[Request], Any]:

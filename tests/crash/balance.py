@@ -131,8 +131,15 @@ def _counted_wrong(books: Books, living: Living) -> Iterator[str]:
                 abandoned += 1
             case _:
                 pass
-    if link.refused_logins != refused:
+    # Nobody has told us how a refresh ended that we gave up, until we ask for the next one.
+    unheard = sum(
+        intent.gave_up and intent.attempt.end is None
+        for intent in (books.stories[intent_id].intent for intent_id in living.intents)
+    )
+    if not refused - unheard <= link.refused_logins <= refused:
         yield f"{link.id} counts {link.refused_logins} refused logins, there were {refused}"
-    # Only Rail tells of a prompt that nobody answered; at Fintoc such a refresh just never starts.
-    if living.life.provider == "rail" and link.abandoned_prompts != abandoned:
+    # Only Rail tells of a prompt that nobody answered; at Fintoc such a refresh just never starts. One that was
+    # canceled may have been abandoned before.
+    most = abandoned + len(living.canceled)
+    if living.life.provider == "rail" and not abandoned - unheard <= link.abandoned_prompts <= most:
         yield f"{link.id} counts {link.abandoned_prompts} abandoned prompts, there were {abandoned}"

@@ -112,6 +112,7 @@ class Plan:
     database: str
     engine: str
     rounds: tuple[Round, ...]
+    brief: bool = False
     rates: Mapping[str, float] = RATES
 
     @property
@@ -127,6 +128,7 @@ def plan_of(seed: int, *, rounds: int, database: str, engine: str, brief: bool =
         seed=seed,
         database=database,
         engine=engine,
+        brief=brief,
         rounds=tuple(_round(seed, number, brief=brief) for number in range(rounds)),
     )
 
@@ -158,7 +160,7 @@ def _life(random: Random, number: int, *, brief: bool) -> Life:
         webhooks=random.choice(("normal",) * 5 + ("lost", "twice", "early")),
         institution=random.choice(BANKS[provider]),
         accounts=random.randrange(2, 4),
-        wishes=tuple(_wish(random, brief=brief) for _ in range(random.choice((1, 1, 2)))),
+        wishes=tuple(_wish(random, brief=brief) for _ in range(1 if brief else random.choice((1, 1, 2)))),
     )
 
 
@@ -166,7 +168,7 @@ def _wish(random: Random, *, brief: bool) -> Wish:
     attended = random.random() < 0.7
     acts = ("right_code", "wrong_code") if brief else ACTS
     return Wish(
-        after=random.choice((_SECOND, _MINUTE, 5 * _MINUTE)),
+        after=random.choice((_SECOND, _MINUTE) if brief else (_SECOND, _MINUTE, 5 * _MINUTE)),
         # In a brief run somebody is at each prompt, since one that nobody sees lasts ten minutes.
         attended=attended or brief,
         # The cooldown after a historical one is an hour.
@@ -175,6 +177,6 @@ def _wish(random: Random, *, brief: bool) -> Wish:
         again=random.choice((None, None, timedelta(0), 20 * _SECOND)),
         cancel_after=random.choice((timedelta(0), 10 * _SECOND, _MINUTE)) if random.random() < 0.12 else None,
         acts=tuple(random.choice(acts) for _ in range(3)),
-        thinks=random.choice((10 * _SECOND, _MINUTE, 3 * _MINUTE)),
+        thinks=random.choice((10 * _SECOND, _MINUTE) if brief else (10 * _SECOND, _MINUTE, 3 * _MINUTE)),
         tells=random.random() < 0.7,
     )

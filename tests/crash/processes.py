@@ -69,9 +69,7 @@ class Process:
             self._bury()
             self.settings.ready.unlink(missing_ok=True)
             with self.log.open("ab") as log:
-                self._running = subprocess.Popen(
-                    self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-                )
+                self._running = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=log, stderr=log)
             self.started += 1
 
     def kill(self) -> bool:

@@ -79,7 +79,9 @@ def _play(scene: Scene, people: People, one: Round) -> None:
         time.sleep(one.kill.delay / 2)
         scene.cuts["connections"] += scene.ledger.cut()
     _kill(scene, one.kill)
-    scene.fleet.await_all()
+    if not scene.plan.brief:
+        # Whoever is killed next should be at work, not still starting.
+        scene.fleet.await_all()
 
 
 def _kill(scene: Scene, kill: Kill) -> None:
@@ -119,6 +121,7 @@ def _at_trap(scene: Scene, kill: Kill) -> bool:
     role = "web" if kill.moment.startswith("delivery ") else ""
     those = sorted(scene.fleet.named(role), key=lambda one: one.name)
     victim = those[kill.victim % len(those)]
+    wait_for(f"{victim.name} works", lambda: victim.is_ready)
     return scene.fleet.trap(victim.name, kill.moment, down=kill.down, patience=_CATCH)
 
 

@@ -74,6 +74,11 @@ class Settings:
         )
 
     @property
+    def is_alone(self) -> bool:
+        """Whether the application is all on this machine."""
+        return "://" not in self.database
+
+    @property
     def trap(self) -> Path:
         """While this file is there, the process kills itself at the moment that is written in it."""
         return self.folder / f"{self.name}.trap"
