@@ -143,6 +143,7 @@ STORED: Final[Mapping[str, object]] = {
         cooldown_until=_at(5),
         refreshed_at=_at(0),
         status_at=_at(-1),
+        counted_at=_at(-2),
     ),
     "delivery": StoredDelivery(
         id=DeliveryId("fintoc:evt_1"),

@@ -136,6 +136,7 @@ links = every_field(
     cooldown_until=maybe(moments),
     refreshed_at=maybe(moments),
     status_at=maybe(moments),
+    counted_at=maybe(moments),
 )
 deliveries = every_field(
     Delivery,

@@ -97,6 +97,15 @@ def test_a_new_connection_is_a_new_credential_with_new_budgets():
     assert (again.credential_version, again.refused_logins, again.abandoned_prompts) == (2, 0, 0)
 
 
+def test_the_news_of_a_connection_that_comes_late_does_not_renew_what_was_spent_since():
+    spent = after(started(), RefreshRejected(failure=UNSURE))
+    assert spent.counted_at is not None
+    late = observe(spent, LinkConnected(), now=at(90), occurred_at=spent.counted_at - timedelta(hours=1))
+    assert (late.credential_version, late.refused_logins) == (spent.credential_version, 1)
+    again = observe(spent, LinkConnected(), now=at(90), occurred_at=spent.counted_at + timedelta(hours=1))
+    assert (again.credential_version, again.refused_logins) == (spent.credential_version + 1, 0)
+
+
 def test_accounts_come_and_go():
     assert observe(link(), AccountAppeared(account_id=C), now=at()).accounts == (A, B, C)
     assert observe(link(), AccountVanished(account_id=A), now=at()).accounts == (B,)

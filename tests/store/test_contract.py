@@ -142,6 +142,7 @@ def test_a_link_comes_back_whole(store):
         cooldown_until=v.minutes(5),
         refreshed_at=v.NOON,
         status_at=v.minutes(-1),
+        counted_at=v.minutes(-2),
     )
     v.with_link(store, rich)
     assert store.transact(lambda tx: tx.link("link_1", v.FINTOC)) == rich

@@ -57,6 +57,8 @@ class Link:
     refreshed_at: datetime | None = None
     status_at: datetime | None = None
     """When what the status follows from happened: an older event says nothing of it any more."""
+    counted_at: datetime | None = None
+    """When a refused login or an abandoned prompt was last counted: an older connection does not renew the budgets."""
 
 
 @attrs.frozen(kw_only=True)
@@ -138,6 +140,8 @@ def observe(link: Link, event: LinkEvent, *, now: datetime, occurred_at: datetim
     if type(event) in LINK_TABLE:
         link = attrs.evolve(link, status=LINK_TABLE[type(event)], status_at=at)
     match event:
+        case LinkConnected() if link.counted_at is not None and at < link.counted_at:
+            return link
         case LinkConnected():
             return attrs.evolve(
                 link,
@@ -206,6 +210,7 @@ def account_for(
         link,
         status=status,
         status_at=link.status_at if status is link.status else now,
+        counted_at=now if refused > 0 or abandoned > 0 else link.counted_at,
         refused_logins=max(0, link.refused_logins + refused),
         abandoned_prompts=max(0, link.abandoned_prompts + abandoned),
     )
