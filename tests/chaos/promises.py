@@ -59,6 +59,8 @@ class Known:
 
     truths: Mapping[str, Truth]
     stories: Mapping[str, Story]
+    slack: timedelta = timedelta(0)
+    """How much older than its commit a time of ours may be."""
 
     def link(self, living: Living) -> Truth:
         """What happened at the provider to a link."""
@@ -79,6 +81,7 @@ class Known:
                     canceled_at=living.canceled.get(intent_id),
                     is_deleted=link["status"] == "deleted",
                     backgrounds=tuple(living.backgrounds),
+                    slack=self.slack,
                 )
 
 

@@ -5,7 +5,7 @@ else may be said without a word of the provider's is in `UNTOLD`, with what must
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -84,6 +84,8 @@ class Case:
     is_deleted: bool
     backgrounds: tuple[tuple[datetime, str], ...]
     """When the provider refreshed the link by itself, and the script word of how that ended."""
+    slack: timedelta = timedelta(0)
+    """How much older than its commit a time of ours may be: where time does not stand still, work takes some of it."""
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -142,7 +144,7 @@ _TIMING: Final = Timing()
 def _deadline_passed(case: Case, theirs: Truth | None) -> bool:
     """The deadline of the attempt, and the provider had not ended it."""
     is_late = case.ended_at >= case.intent.attempt.asked_at + _TIMING.attempt
-    return is_late and (theirs is None or not over_by(theirs, case.ended_at))
+    return is_late and (theirs is None or not over_by(theirs, case.ended_at - case.slack))
 
 
 def _prompt_passed(case: Case, theirs: Truth | None) -> bool:
@@ -204,7 +206,7 @@ def _final(case: Case) -> list[str]:
     if attempt.refresh_id is not None and theirs is None:
         return [f"refresh {attempt.refresh_id} is not there"]
     allowed: set[Said] = set()
-    if theirs is not None and over_by(theirs, case.ended_at):
+    if theirs is not None and over_by(theirs, case.ended_at + case.slack):
         allowed.add(end_of(case.provider, theirs, attempt))
     elif theirs is None and attempt.refusal is not None:
         allowed |= refused_as(case, attempt)

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 import attrs
 import sqlalchemy as sa
@@ -20,6 +21,10 @@ from tests.crash.news import Told
 from tests.crash.people import People
 from tests.crash.scene import Scene
 from tests.stages import PROVIDERS
+
+
+_SLACK: Final = timedelta(seconds=5)
+"""How long, in real time, a transaction may wait for others."""
 
 
 @attrs.frozen(kw_only=True)
@@ -67,6 +72,7 @@ def books_of(scene: Scene, people: People) -> Books:
             lives=people.lives,
             told=news.read(scene.news),
             gave_up=people.failures,
+            slack=_SLACK * scene.clock.speed,
         )
 
 
@@ -78,6 +84,7 @@ def books_from(
     lives: Sequence[Living],
     told: Sequence[Told] = (),
     gave_up: Sequence[str] = (),
+    slack: timedelta = timedelta(0),
 ) -> Books:
     """Read the store. Each life is told the intents of its link, also those that nobody was told of."""
     with store._database.engine.connect() as connection:
@@ -110,4 +117,5 @@ def books_from(
         links=store.transact(links),
         told=told,
         gave_up=gave_up,
+        slack=slack,
     )
