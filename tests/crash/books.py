@@ -22,7 +22,6 @@ from tests.crash.people import People
 from tests.crash.scene import Scene
 from tests.stages import PROVIDERS
 
-
 _SLACK: Final = timedelta(seconds=5)
 """How long, in real time, a transaction may wait for others."""
 

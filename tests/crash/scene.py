@@ -30,10 +30,7 @@ FLEETS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The processes that share a database."""
 
-ENGINES: Final[Mapping[str, tuple[str, ...]]] = {
-    "embedded": ("sqlite", "postgresql"),
-    "procrastinate": ("postgresql",),
-}
+ENGINES: Final[Mapping[str, tuple[str, ...]]] = {"embedded": ("sqlite", "postgresql")}
 """What wakes the workers, and the databases it works on."""
 
 

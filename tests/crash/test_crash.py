@@ -20,7 +20,6 @@ BRIEFLY = 120.0
 RUNS = [
     ("sqlite", "embedded", 0),
     ("postgresql", "embedded", 4),
-    ("postgresql", "procrastinate", 8),
 ]
 
 
