@@ -22,14 +22,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from bankbridge import AsyncBankBridge, BankBridge, Reason, Scope
-from bankbridge.engine import Engine
-from bankbridge.engine.embedded import EVERY, Embedded
 from bankbridge.machine.policy import RETRY_TABLE, Policy, Rule
 from bankbridge.server import webhook_app
 from bankbridge.shells.connections import policy_for
 from bankbridge.shells.http import async_client, blocking_client
 from bankbridge.store.sql import SqlStore, postgresql_store, sqlite_store
 from bankbridge.words.errors import BankBridgeError
+from tests.crash.engines import engine_of
 from tests.crash.news import announcer
 from tests.crash.settings import Settings
 from tests.crash.traps import Trap, TrappedReceiver, trap_commits
@@ -89,7 +88,7 @@ def _parts(settings: Settings, client: Any) -> dict[str, Any]:
     return {
         "providers": providers,
         "store": store,
-        "engine": _engine(settings, store),
+        "engine": engine_of(settings, store),
         "client": client,
         "clock": settings.time.now,
         "policies": {
@@ -104,11 +103,6 @@ def _store(settings: Settings) -> SqlStore:
     store = (postgresql_store if is_url else sqlite_store)(settings.database, keys=settings.keys)
     trap_commits(store._database.engine, Trap(settings.trap))
     return store
-
-
-def _engine(settings: Settings, _store: SqlStore) -> Engine:
-    """With its own settings where time is the machine's own; where it runs fast, as much faster as it can be told."""
-    return Embedded() if settings.time.speed == 1 else Embedded(every=EVERY / settings.time.speed)
 
 
 def _asking(bridge: AsyncBankBridge) -> Callable[[Request], Any]:

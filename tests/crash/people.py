@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx
 
@@ -61,7 +61,8 @@ class People:
                 accounts=life.accounts,
                 institution=life.institution,
             )
-            living = Living(life=life, link=link, left=[])
+            # Another kind of life than the ones it was made for, with the same name and provider.
+            living = Living(life=cast(Any, life), link=link, left=[])
             with self._lock:
                 self.lives.append(living)
             # Its accounts are older than any refresh.
@@ -104,17 +105,15 @@ class People:
         return False
 
     def _refresh(self, living: Living, wish: Wish) -> str:
-        if wish.is_retry and living.intents:
-            return self._wanted(living, "retry", attended=True, intent_id=living.intents[-1])
-        given = {"link_id": living.key, "scope": wish.scope.value, "attended": wish.attended}
-        return self._wanted(living, "refresh", **given)
-
-    def _wanted(self, living: Living, what: str, *, attended: bool, **given: Any) -> str:
+        given: dict[str, Any] = {"intent_id": living.intents[-1]} if wish.is_retry and living.intents else {}
+        what, attended = ("retry", True) if given else ("refresh", wish.attended)
         if what == "refresh":
-            given["attended"] = attended
-        intent_id = self._ask(
-            what, heard=lambda: living.asked.append((self._scene.clock.now(), attended)), **given
-        )
+            given = {"link_id": living.key, "scope": wish.scope.value, "attended": attended}
+
+        def heard() -> None:
+            living.asked.append((self._scene.clock.now(), attended))
+
+        intent_id = self._ask(what, heard=heard, **given)
         if intent_id not in living.intents:
             living.intents.append(intent_id)
         return intent_id

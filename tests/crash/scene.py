@@ -3,7 +3,7 @@
 import socket
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -11,7 +11,8 @@ from typing import Any, Final
 import attrs
 
 from bankbridge.emulation import Clock, Server
-from bankbridge.store.sql import migrate, new_key
+from bankbridge.engine.procrastinate import ProcrastinateEngine
+from bankbridge.store.sql import migrate, new_key, postgresql_store
 from tests import databases
 from tests.chaos.scene import _hasten
 from tests.crash.door import Door
@@ -30,7 +31,10 @@ FLEETS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The processes that share a database."""
 
-ENGINES: Final[Mapping[str, tuple[str, ...]]] = {"embedded": ("sqlite", "postgresql")}
+ENGINES: Final[Mapping[str, tuple[str, ...]]] = {
+    "embedded": ("sqlite", "postgresql"),
+    "procrastinate": ("postgresql",),
+}
 """What wakes the workers, and the databases it works on."""
 
 
@@ -87,8 +91,8 @@ def scene_of(
         url = f"http://127.0.0.1:{port}"
         connections = {name: _connection(name, one, urls[name], url) for name, one in emulators.items()}
         database = stack.enter_context(_database(plan.database, folder))
-        migrate(database if "://" in database else Path(database))
         keys = (new_key(),)
+        _set_up(database, keys, plan.engine)
         fleet = Fleet(
             [
                 Settings(
@@ -120,6 +124,14 @@ def scene_of(
             keys=keys,
             connections=connections,
         )
+
+
+def _set_up(database: str, keys: tuple[str, ...], engine: str) -> None:
+    """As an operator does before the first start."""
+    migrate(database if "://" in database else Path(database))
+    if engine == "procrastinate":
+        with closing(postgresql_store(database, keys=keys)) as store:
+            ProcrastinateEngine(store, upgrade=True)
 
 
 def _connection(name: str, emulator: Any, base_url: str, url: str) -> dict[str, Any]:

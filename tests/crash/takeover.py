@@ -4,7 +4,6 @@ The work is a create: the provider has been asked, and the one who asked is kill
 for ever. Nobody starts it again. By default time is the machine's own and the engine as it comes.
 """
 
-import enum
 import time
 from collections.abc import Callable
 from datetime import timedelta

@@ -20,6 +20,7 @@ BRIEFLY = 120.0
 RUNS = [
     ("sqlite", "embedded", 0),
     ("postgresql", "embedded", 4),
+    ("postgresql", "procrastinate", 8),
 ]
 
 
