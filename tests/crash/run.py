@@ -14,7 +14,7 @@ from tests.crash.plan import Kill, Plan, Round
 from tests.crash.processes import PATIENCE, wait_for
 from tests.crash.scene import SPEED, Scene, scene_of
 
-_CATCH: Final = 6.0
+_CATCH: Final = 20.0
 """How long a round waits, in real seconds, for somebody to come to its moment; then it kills at any."""
 
 
