@@ -294,39 +294,31 @@ def test_a_project_may_bring_a_clock_of_its_own(project):
     run(project).assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize(
-    ("marker", "problem"),
-    [
-        ("speeed=1", "unknown argument 'speeed': did you mean 'speed'?"),
-        ("7", "give every argument by its name"),
-        (
-            "switches={'cancle': 'gone'}",
-            "switch cancle=gone: unknown switch 'cancle': did you mean 'cancel'?",
-        ),
-        ("faults={'drop': 2}", "fault drop=2: the rate of drop is 2.0: give a probability from 0 to 1"),
-        ("seed='7'", "seed: must be a whole number"),
-        ("start='now'", "start: must be an ISO 8601 time with its offset from UTC"),
-        ("switches=['cancel']", "switches is ['cancel']: give a dict"),
-        ("scenario=5", "scenario is 5: give the path of a scenario file"),
-        ("scenario='none.toml'", "none.toml: cannot be read (FileNotFoundError)"),
-    ],
-)
-def test_a_marker_that_cannot_be_is_said_without_a_traceback(project, marker, problem):
-    project.makepyfile(
-        f"""
-        import pytest
+WRONG_MARKERS = {
+    "speeed=1": "unknown argument 'speeed': did you mean 'speed'?",
+    "7": "give every argument by its name",
+    "switches={'cancle': 'gone'}": "switch cancle=gone: unknown switch 'cancle': did you mean 'cancel'?",
+    "faults={'drop': 2}": "fault drop=2: the rate of drop is 2.0: give a probability from 0 to 1",
+    "seed='7'": "seed: must be a whole number",
+    "start='now'": "start: must be an ISO 8601 time with its offset from UTC",
+    "switches=['cancel']": "switches is ['cancel']: give a dict",
+    "scenario=5": "scenario is 5: give the path of a scenario file",
+    "scenario='none.toml'": "none.toml: cannot be read (FileNotFoundError)",
+}
 
 
-        @pytest.mark.emulator({marker})
-        def test_nothing(rail_emulator):
-            pass
-        """
-    )
+def test_a_marker_that_cannot_be_is_said_without_a_traceback(project):
+    tests = [
+        f"@pytest.mark.emulator({marker})\ndef test_{number}(rail_emulator): pass\n"
+        for number, marker in enumerate(WRONG_MARKERS)
+    ]
+    project.makepyfile("\n".join(["import pytest\n", *tests]))
     result = run(project)
-    result.assert_outcomes(errors=1)
+    result.assert_outcomes(errors=len(WRONG_MARKERS))
     lines = [line for line in result.outlines if line.startswith("marker emulator: ")]
-    assert len(lines) == 1
-    assert problem in lines[0]
+    assert len(lines) == len(WRONG_MARKERS)
+    for line, problem in zip(lines, WRONG_MARKERS.values(), strict=True):
+        assert problem in line
     assert "Traceback" not in result.stdout.str()
     assert "During handling" not in result.stdout.str()
 

@@ -190,6 +190,8 @@ class Measured:
     def growth(self) -> float:
         """By how many milliseconds the usual lag of the last third is longer than that of the first."""
         third = len(self.lags) // 3
+        if not third:
+            return 0.0
         return median(self.lags[-third:]) - median(self.lags[:third])
 
     @property
@@ -214,13 +216,13 @@ class Measured:
         rows = {
             "links": f"made in {self.links_seconds:.2f} s, {self.links_megabytes:.0f} MB",
             "webhooks": f"{self.rate:.0f}/s (asked for {self.asked:.0f}/s), {len(lags)} in {self.asked_seconds:g} s",
-            "lag": f"p50 {_percentile(lags, 50):.1f} ms, p95 {_percentile(lags, 95):.1f} ms, max {max(lags):.1f} ms; "
-            f"in the last third {self.growth:+.1f} ms on the first",
+            "lag": f"p50 {_percentile(lags, 50):.1f} ms, p95 {_percentile(lags, 95):.1f} ms, "
+            f"max {max(lags, default=0.0):.1f} ms; in the last third {self.growth:+.1f} ms on the first",
             "creates": f"p50 {_percentile(answers, 50):.1f} ms, p95 {_percentile(answers, 95):.1f} ms, by status "
             f"{self.told.statuses}",
             "CPU": f"{100 * self.cpu_seconds / self.seconds:.0f} % of one core (and "
             f"{100 * self.waited_seconds / self.seconds:.0f} % waiting while others had it), "
-            f"{1000 * self.cpu_seconds / len(lags):.2f} ms for each webhook",
+            f"{1000 * self.cpu_seconds / max(len(lags), 1):.2f} ms for each webhook",
             "memory": f"{self.end_megabytes:.0f} MB at the end",
             "verdict": self.verdict,
         }

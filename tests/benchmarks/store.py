@@ -165,7 +165,7 @@ def ingesting(calls: int) -> None:
         ):
             takes = {"floor": floor, "ours": ingest(store)}
             report(f"{name}, one", microseconds(takes, source, size=1, calls=calls), limits[0])
-            together = microseconds(takes, source, size=BATCH, calls=calls // 10)
+            together = microseconds(takes, source, size=BATCH, calls=max(calls // 10, 1))
             report(f"{name}, {BATCH} together", together, limits[1])
             store.close()
 

@@ -41,20 +41,20 @@ def told(ran: Ran, intents: int) -> list[str]:
 
 @pytest.mark.parametrize(("seed", "colour", "store"), EVERYTHING)
 def test_whatever_goes_wrong_every_promise_is_kept(seed, colour, store):
-    ran = run(plan_of(seed, intents=30, providers=NAMES, colour=colour, store=store))
-    assert told(ran, 30) == []
-    assert ran.counts["intents"] == 30
+    ran = run(plan_of(seed, intents=20, providers=NAMES, colour=colour, store=store))
+    assert told(ran, 20) == []
+    assert ran.counts["intents"] == 20
 
 
 def test_the_same_seed_gives_the_same_truth_in_every_colour_and_store():
     plans = [
-        plan_of(6, intents=16, providers=NAMES, colour=colour, store=store)
+        plan_of(6, intents=10, providers=NAMES, colour=colour, store=store)
         for _, colour, store in EVERYTHING[:2]
     ]
     truths = [run(plan).truth for plan in (plans[0], *plans)]
     assert truths[0] == truths[1]
     assert truths[1] == truths[2]
-    assert run(plan_of(7, intents=16, providers=NAMES, colour="blocking", store="memory")).truth != truths[0]
+    assert run(plan_of(7, intents=10, providers=NAMES, colour="blocking", store="memory")).truth != truths[0]
 
 
 def test_the_command_plays_one_link_of_a_seed():
