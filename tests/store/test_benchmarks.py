@@ -7,7 +7,7 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--calls", "3"), ("--calls", "3", "--links", "2,4")], ids=["ingest", "links"]
+    "arguments", [("--calls", "3"), ("--calls", "3", "--links", "4,8")], ids=["ingest", "links"]
 )
 def test_the_store_can_be_measured(arguments):
     command = [sys.executable, "-m", "tests.benchmarks.store", *arguments]

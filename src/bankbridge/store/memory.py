@@ -28,6 +28,7 @@ class _Tables:
         self.parked: dict[tuple[DeliveryId, int], Parked] = {}
         self.log: list[LogEntry] = []
         self.places: dict[IntentId | DeliveryId, int] = {}
+        self.last_place = 0
 
     def copied(self) -> "_Tables":
         tables = _Tables()
@@ -86,9 +87,9 @@ def _prune(tables: _Tables, before: datetime, *, intents: bool) -> Pruned:
         if tables.deliveries[name].delivery.received_at < before
     ]
     for name in deliveries:
-        del tables.deliveries[name], tables.results[name], tables.settled_at[name]
+        del tables.deliveries[name], tables.results[name], tables.settled_at[name], tables.places[name]
     for intent_id in over if intents else ():
-        del tables.intents[intent_id]
+        del tables.intents[intent_id], tables.places[intent_id]
     return Pruned(
         deliveries=len(deliveries), log=forgotten, intents=len(over) if intents else 0, parked=len(parked)
     )
@@ -170,11 +171,13 @@ class _MemoryTransaction:
         if not intent.status.terminal and running is not None and running.id != intent.id:
             msg = f"intent {intent.id}: {running.id}, another one of link {intent.link_id}, is open"
             raise StaleVersionError(msg)
+        if intent.id not in self._tables.intents:
+            self._place(intent.id)
         self._tables.intents[intent.id] = intent
-        self._place(intent.id)
 
     def _place(self, name: IntentId | DeliveryId) -> None:
-        self._tables.places.setdefault(name, len(self._tables.places) + 1)
+        self._tables.last_place += 1
+        self._tables.places[name] = self._tables.last_place
 
     def _open(self, link: tuple[ConnectionName, LinkId]) -> RefreshIntent | None:
         return next(
@@ -231,8 +234,8 @@ class _MemoryTransaction:
                 result=self._tables.results[name],
                 at=self._tables.settled_at[name],
             )
-            for place, name in self._next(self._tables.results, after)
-            if not self._tables.results[name].startswith(MOVED)
+            for place, name in self._next(self._tables.deliveries, after)
+            if not self._tables.results.get(name, MOVED).startswith(MOVED)
         ]
         return [one for one in settled if one.stored.delivery.received_at >= since][:limit]
 
