@@ -10,6 +10,7 @@ import httpx
 
 from bankbridge.doctor.checks import Check, Examination, WaitingFor, problem, skipped, warning
 from bankbridge.doctor.configuration import concerns, examine_configuration
+from bankbridge.doctor.engines import examine_engine
 from bankbridge.doctor.reach import PATIENCE, Site, examine_site
 from bankbridge.doctor.secrets import examine_secrets
 from bankbridge.provider import Provider
@@ -32,6 +33,7 @@ def examine(
     """
     usable = yield from examine_configuration(document, path, environ)
     yield from _store(usable, clock)
+    yield from examine_engine(usable)
     yield from _secrets(usable)
     yield from _sites(usable, clock, offline=offline)
 
@@ -70,7 +72,7 @@ def _secrets(usable: Usable) -> Iterator[Check]:
     whole = {
         name: provider
         for name, provider in usable.providers.items()
-        if not any(concerns(said, f"connections.{name}") for said in usable.problems)
+        if not any(_spoils(said, name) for said in usable.problems)
     }
     before: dict[str, Provider] = {}
     for name, provider in whole.items():
@@ -78,6 +80,11 @@ def _secrets(usable: Usable) -> Iterator[Check]:
         before[name] = provider
     for name in usable.providers.keys() - whole.keys():
         yield skipped("webhook secrets", f"{name}: the configuration must be mended first")
+
+
+def _spoils(said: str, name: str) -> bool:
+    """Whether a problem is about the provider's settings of a connection."""
+    return concerns(said, f"connections.{name}") and not concerns(said, f"connections.{name}.policy")
 
 
 def _sites(usable: Usable, clock: Callable[[], datetime], *, offline: bool) -> Examination[None]:

@@ -21,7 +21,7 @@ PATIENCE: Final = timedelta(seconds=5)
 
 _SECOND: Final = timedelta(seconds=1)
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
-_FIREWALL: Final = (
+_FIREWALL: Final = "see that base_url is right, and that no firewall or proxy keeps this machine from it"
     "see that a firewall, a proxy or the network lets this machine out, and that base_url is right"
 )
 _CERTIFICATE: Final = (

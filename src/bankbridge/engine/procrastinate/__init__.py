@@ -16,7 +16,7 @@ A job holds the id of an intent and the version of its wake-up, nothing else. It
 of it is in the intent's story. What fails is logged, and found again by the sweep.
 """
 
-from bankbridge.engine.procrastinate.engine import ProcrastinateEngine
-from bankbridge.engine.procrastinate.tables import install
+from bankbridge.engine.procrastinate.engine import GONE_AFTER, ProcrastinateEngine, driver_of
+from bankbridge.engine.procrastinate.tables import check, install, live_workers
 
-__all__ = ["ProcrastinateEngine", "install"]
+__all__ = ["GONE_AFTER", "ProcrastinateEngine", "check", "driver_of", "install", "live_workers"]

@@ -13,6 +13,7 @@ our own. Everything else goes through Procrastinate's `JobManager`.
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from importlib import resources
 from typing import Final
 
@@ -91,6 +92,7 @@ _BESIDE: Final = f"""
     CREATE TRIGGER bankbridge_ask_for_drain AFTER INSERT ON bankbridge_deliveries
         REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION bankbridge_ask_for_drain();
 """
+_LIVE: Final = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > clock_timestamp() - %s"
 _FOUND: Final = """
     SELECT to_regclass('procrastinate_jobs') IS NOT NULL,
         obj_description(to_regproc('bankbridge_ask_for_drain'), 'pg_proc')
@@ -159,6 +161,13 @@ def installed(connection: psycopg.Connection) -> Installed | None:
         )
         raise ConfigurationError([msg])
     return None
+
+
+def live_workers(connection: psycopg.Connection, *, gone_after: timedelta) -> int:
+    """How many workers have said within ``gone_after`` that they live, by the database's clock."""
+    row = connection.execute(_LIVE, (gone_after,)).fetchone()
+    assert row is not None  # noqa: S101 (it counts)
+    return int(row[0])
 
 
 def _refuse_newer(found: Installed, needed: Installed) -> None:

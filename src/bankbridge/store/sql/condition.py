@@ -101,30 +101,31 @@ class Inspection:
 
     def server(self) -> Server:
         """What the database is set to."""
-        return self._ask(_sqlite if self._backend == "sqlite" else _postgresql)
+        return self.ask(_sqlite if self._backend == "sqlite" else _postgresql)
 
     def clock(self) -> datetime | None:
         """Its time, where it has one of its own."""
-        return self._ask(_clock)
+        return self.ask(_clock)
 
     def schema(self) -> Schema:
         """What is in it."""
-        return self._ask(_schema)
+        return self.ask(_schema)
 
     def work(self) -> Waiting:
         """What waits. The schema must be the one that is needed."""
-        return self._ask(_work)
+        return self.ask(_work)
 
     def sealed(self, keys: Sequence[str]) -> Sealed:
         """Which of the ``keys`` open some of what is stored. Raises `StoreKeyError` for keys that are none."""
         sealer = Sealer(keys)
-        return self._ask(lambda connection: _sealed(connection, sealer))
+        return self.ask(lambda connection: _sealed(connection, sealer))
 
     def close(self) -> None:
         """Let go of it."""
         self._database.engine.dispose()
 
-    def _ask(self, question: Callable[[sa.Connection], _T]) -> _T:
+    def ask(self, question: Callable[[sa.Connection], _T]) -> _T:
+        """What a question on a connection finds. Nothing that it writes is kept."""
         try:
             with self._database.engine.connect() as connection:
                 return question(connection)
