@@ -58,6 +58,7 @@ def test_a_program_gets_values(clinic):
         "plugins",
         "secret files",
         "store",
+        "engine",
         "webhook secrets",
         "reachability",
     ]
@@ -81,7 +82,7 @@ def test_it_is_found_in_this_folder_and_leaves_nothing_there(clinic):
     )
     assert done.stderr == ""
     assert done.stdout.startswith("ok       configuration    bankbridge.toml: 1 connection")
-    assert done.stdout.endswith("0 problems, 1 warning, 4 ok, 1 not looked at\n")
+    assert done.stdout.endswith("0 problems, 1 warning, 5 ok, 1 not looked at\n")
     assert [path.name for path in clinic.folder.iterdir()] == ["bankbridge.toml"]
 
 

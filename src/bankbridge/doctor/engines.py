@@ -27,6 +27,8 @@ def _procrastinate(settings: ProcrastinateSettings, url: str | None) -> Examinat
     try:
         from bankbridge.doctor.workers import examine_workers  # noqa: PLC0415 (needs an extra)
     except ImportError as error:
-        yield problem(NAME, f"procrastinate: {error.name} is missing", "pip install 'bankbridge[procrastinate]'")
+        yield problem(
+            NAME, f"procrastinate: {error.name} is missing", "pip install 'bankbridge[procrastinate]'"
+        )
         return
     yield from examine_workers(url, settings.gone_after)

@@ -22,8 +22,6 @@ PATIENCE: Final = timedelta(seconds=5)
 _SECOND: Final = timedelta(seconds=1)
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 _FIREWALL: Final = "see that base_url is right, and that no firewall or proxy keeps this machine from it"
-    "see that a firewall, a proxy or the network lets this machine out, and that base_url is right"
-)
 _CERTIFICATE: Final = (
     "see that base_url and this machine's clock are right; behind a proxy that opens TLS, let SSL_CERT_FILE name a "
     "file with its certificate"
