@@ -14,7 +14,7 @@ import attrs
 import typer
 from rich.console import Console
 
-from bankbridge.shells.config import StoreSettings, read_store
+from bankbridge.shells.config import StoreSettings, read_engine, read_store
 from bankbridge.words.errors import BankBridgeError, ConfigurationError
 
 SHORTEST: Final = timedelta(days=7)
@@ -37,12 +37,19 @@ _DEFAULT: Final = Path("bankbridge.toml")
 
 @store.command()
 def upgrade(*, config: Config = _DEFAULT) -> None:
-    """Bring the schema of the store to what this version needs: all of it or, if anything fails, nothing."""
+    """Bring the schema of the store to what this version needs: all of it or, if anything fails, nothing.
+
+    Procrastinate's tables too, where [engine] names it.
+    """
     from bankbridge.store.sql import migrate  # noqa: PLC0415 (only this command needs it)
 
     with _plain_errors(), _busy("upgrading the schema"):
-        settings = _lasting(read_store(config))
-        migrated = migrate(settings.url or Path(settings.path or ""))
+        settings, tables = _lasting(read_store(config)), read_engine(config).tables()
+        if tables is not None and settings.url is None:
+            raise ConfigurationError(
+                ["engine.kind: procrastinate needs a store in PostgreSQL: set store.url"]
+            )
+        migrated = migrate(settings.url or Path(settings.path or ""), tables)
     was = "a new one" if migrated.before is None else migrated.before
     typer.echo(
         f"schema {migrated.after}" + (f" (was {was})" if migrated.before != migrated.after else ", as before")

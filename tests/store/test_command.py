@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bankbridge.cli import app
+from bankbridge.engine.procrastinate import ProcrastinateEngine
 from bankbridge.store.sql import REVISION, new_key
 from tests.store import values as v
 
@@ -49,6 +50,19 @@ def test_a_new_database_is_upgraded_and_counted(config):
         "database",
         "schema",
     }
+
+
+def test_the_engine_s_tables_are_made_with_the_store_s(config, place):
+    config.write_text(f"{config.read_text()}[engine]\nkind = 'procrastinate'\n")
+    if place.url.startswith("sqlite"):
+        result = run(config, "upgrade")
+        assert (result.exit_code, place.tables()) == (1, set())
+        assert "procrastinate needs a store in PostgreSQL" in result.stderr
+        return
+    assert said(config, "upgrade") == f"schema {REVISION} (was a new one)\n"
+    store = place.open(upgrade=False)
+    ProcrastinateEngine(store)
+    assert said(config, "upgrade") == f"schema {REVISION}, as before\n"
 
 
 def test_what_a_store_holds_is_shown(config, place):

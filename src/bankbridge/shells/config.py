@@ -117,6 +117,11 @@ def read_store(path: str | Path, environ: Mapping[str, str] = os.environ) -> Sto
     return _store(settings)
 
 
+def read_engine(path: str | Path) -> EngineSettings:
+    """Read what a configuration file says of the engine only. Raises like `read_config`."""
+    return engine_settings(read_document(path).get("engine", {}))
+
+
 def read_document(path: str | Path) -> dict[str, Any]:
     """What is in a configuration file, as it is written. Raises `ConfigurationError` if it cannot be read."""
     try:

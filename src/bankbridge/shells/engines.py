@@ -1,6 +1,7 @@
 """The ``[engine]`` of a configuration file: which one carries wake-ups and work, and its settings."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final, TypeAlias, cast
 
@@ -40,6 +41,9 @@ class EmbeddedSettings:
         del store
         return Embedded(every=self.every, concurrency=self.concurrency)
 
+    def tables(self) -> None:
+        """It has none of its own."""
+
 
 @attrs.frozen(kw_only=True)
 class ProcrastinateSettings:
@@ -56,13 +60,28 @@ class ProcrastinateSettings:
 
     def open(self, store: Store) -> Engine:
         """The engine. Raises `ConfigurationError` where it cannot work on ``store``, or is not installed."""
-        try:
+        with _installed():
             from bankbridge.engine.procrastinate import ProcrastinateEngine  # noqa: PLC0415 (needs an extra)
-        except ImportError as error:
-            msg = f"engine: {error.name} is missing: pip install 'bankbridge[procrastinate]'"
-            raise ConfigurationError([msg]) from None
         given = attrs.asdict(self, filter=lambda _, value: value is not None)
         return ProcrastinateEngine(store, **given)
+
+    def tables(self) -> Callable[[Any], None]:
+        """What puts its tables into the store's database, on a connection of `bankbridge.store.sql.migrate`.
+
+        Raises `ConfigurationError` where it is not installed.
+        """
+        with _installed():
+            from bankbridge.engine.procrastinate import driver_of, install  # noqa: PLC0415 (needs an extra)
+        return lambda connection: install(driver_of(connection))
+
+
+@contextmanager
+def _installed() -> Generator[None]:
+    try:
+        yield
+    except ImportError as error:
+        msg = f"engine: {error.name} is missing: pip install 'bankbridge[procrastinate]'"
+        raise ConfigurationError([msg]) from None
 
 
 EngineSettings: TypeAlias = EmbeddedSettings | ProcrastinateSettings
