@@ -30,6 +30,7 @@ from bankbridge.machine.outcome import (
 from bankbridge.machine.policy import NEVER, RETRY_TABLE, Policy, Rule, Timing
 from bankbridge.machine.status import Status
 from bankbridge.shells.news import DataArrived, LinkChanged, MovementsChanged, News, OutcomeChanged
+from bankbridge.shells.replay import NowUnderstood, Replayed
 from bankbridge.words.errors import (
     BankBridgeError,
     ConfigurationError,
@@ -77,6 +78,7 @@ __all__ = [
     "News",
     "NextStep",
     "Nothing",
+    "NowUnderstood",
     "OpenWidget",
     "Outcome",
     "OutcomeChanged",
@@ -88,6 +90,7 @@ __all__ = [
     "Reconnect",
     "RefreshIntent",
     "RefreshLater",
+    "Replayed",
     "Rule",
     "Scope",
     "Status",

@@ -119,6 +119,12 @@ def _afterwards_webhook(stage: Stage, names: Mapping[str, Any]) -> None:
     assert names["webhook"]("rial", request) == (404, "no such connection")
 
 
+def _replaying(stage: Stage, _patch: pytest.MonkeyPatch, _folder: Path) -> dict[str, Any]:
+    stage.add_link("fintoc", "succeeds")
+    stage.until(stage.bridge.refresh(stage.add_link("rail", "fails").link_id).id, "backing_off")
+    return {}
+
+
 PREPARED: Mapping[str, Callable[[Stage, pytest.MonkeyPatch, Path], dict[str, Any]]] = {
     "how-to/configure.md": _configuring,
     "how-to/take-webhooks.md": _webhooks,
@@ -127,6 +133,7 @@ PREPARED: Mapping[str, Callable[[Stage, pytest.MonkeyPatch, Path], dict[str, Any
     "how-to/connect-again.md": _connecting,
     "how-to/answer-a-prompt-in-a-browser.md": _in_a_browser,
     "how-to/store-in-postgresql.md": _in_postgresql,
+    "how-to/replay.md": _replaying,
 }
 AFTERWARDS: Mapping[str, Callable[[Stage, Mapping[str, Any]], None]] = {
     "how-to/connect-again.md": _afterwards_connected,
