@@ -1,7 +1,7 @@
 # ruff: noqa: T201 - what it measured is told on the terminal
 """How many deliveries a second come all the way: HTTP in, verified, stored, answered, drained, intents right.
 
-    python -m tests.benchmarks.end_to_end [--database sqlite|postgresql|both] [--links 6000] [--connections 32]
+    python -m tests.benchmarks.end_to_end [--database sqlite|postgresql|both] [--links 6000] [--connections 64]
 
 Layout as in a deployment: one receiver (uvicorn with our ASGI application), one worker that drains, the database;
 and the line that sends, raw HTTP prepared beforehand on connections kept alive. The store holds one link with a
@@ -234,7 +234,7 @@ def main() -> None:
     )
     parser.add_argument("--database", choices=[*FLOORS, "both"], default="both")
     parser.add_argument("--links", type=int, default=6000, help="links, each with one refresh in progress")
-    parser.add_argument("--connections", type=int, default=32, help="on which deliveries come at once")
+    parser.add_argument("--connections", type=int, default=64, help="on which deliveries come at once")
     arguments = parser.parse_args()
     kinds = list(FLOORS) if arguments.database == "both" else [arguments.database]
     results = [measure(kind, links=arguments.links, connections=arguments.connections) for kind in kinds]

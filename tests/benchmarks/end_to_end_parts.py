@@ -36,15 +36,9 @@ _IDLE_SECONDS: Final = 0.002
 # --- the receiver
 
 
-class _Elsewhere(Embedded):
-    """Works in another process, which looks for itself."""
-
-    is_at_work = True
-
-
 def receive(url: str, key: str) -> None:
     """Take deliveries until the standard input ends."""
-    bridge = AsyncBankBridge(PROVIDERS, store=SqlStore(url, keys=[key]), engine=_Elsewhere())
+    bridge = AsyncBankBridge(PROVIDERS, store=SqlStore(url, keys=[key]), engine=Embedded(elsewhere=True))
     config = uvicorn.Config(
         webhook_app(bridge), log_config=None, access_log=False, timeout_keep_alive=600, backlog=1024
     )

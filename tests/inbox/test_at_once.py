@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bankbridge import LinkChanged
+from bankbridge.engine.embedded import Embedded
 from bankbridge.shells.working import Tasks
 from bankbridge_rail import Rail
 from tests.deliveries import payload, signed
@@ -24,6 +25,20 @@ def expired(number: int) -> bytes:
     event = payload("rail", "link.expired") | {"id": f"evt_{number}", "created_at": START.isoformat()}
     event["data"] |= {"id": f"link_{number}"}
     return json.dumps(event).encode()
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_what_works_elsewhere_is_left_alone(store, colour):
+    v.with_link(store, v.link("link_1"))
+    told: list[Any] = []
+    options: dict[str, Any] = {"store": store, "clock": lambda: START, "on_news": told.append}
+    with bridged(colour, {"rail": RAIL}, engine=Embedded(elsewhere=True), **options) as bridge:
+        body = expired(1)
+        answer = bridge.receive("rail", signed("Rail-Signature", SECRET, body, START), body)
+        assert (answer.status, told) == (200, [])
+        with bridged("blocking", {"rail": RAIL}, **options) as worker:
+            assert Tasks(worker._core, worker._run).drain() == 1
+        assert [type(news) for news in told] == [LinkChanged]
 
 
 @pytest.mark.parametrize("colour", COLOURS)

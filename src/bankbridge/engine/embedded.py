@@ -33,10 +33,13 @@ class Embedded:
     It looks ``every`` so often, and at once when the next intent is due or `wake` is called; a look is one cheap read,
     however many intents wait. At most ``concurrency`` conversations are held at once with the provider of one
     connection, and four times as many in all, so that a slow provider does not delay the others.
-    Raises `ConfigurationError`.
+    ``elsewhere``: another process runs one on the same store, so what is received in this one is left to that, and
+    drained when it looks. Raises `ConfigurationError`.
     """
 
-    def __init__(self, *, every: timedelta = EVERY, concurrency: int = CONCURRENCY) -> None:
+    def __init__(
+        self, *, every: timedelta = EVERY, concurrency: int = CONCURRENCY, elsewhere: bool = False
+    ) -> None:
         problems = [
             problem
             for problem, is_wrong in (
@@ -49,6 +52,7 @@ class Embedded:
             raise ConfigurationError(problems)
         self._every = every
         self._concurrency = concurrency
+        self._elsewhere = elsewhere
         self._one_at_a_time = threading.Lock()
         self._rings: Callable[[], None] | None = None
         self._is_stopping = False
@@ -61,8 +65,8 @@ class Embedded:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a run is under way that has not been told to stop."""
-        return self._rings is not None and not self._is_stopping
+        """Whether a run is under way that has not been told to stop, here or, as it was told, elsewhere."""
+        return self._elsewhere or (self._rings is not None and not self._is_stopping)
 
     def wake(self) -> None:
         """Say that deliveries wait. From any thread; returns at once."""

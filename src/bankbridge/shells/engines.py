@@ -32,6 +32,7 @@ class EmbeddedSettings:
 
     every: timedelta = attrs.field(default=EVERY, validator=_long)
     concurrency: int = attrs.field(default=CONCURRENCY, validator=_some)
+    elsewhere: bool = False
 
     def __str__(self) -> str:
         return f"embedded, looks every {self.every.total_seconds():g} s"
@@ -39,7 +40,7 @@ class EmbeddedSettings:
     def open(self, store: Store) -> Engine:
         """The engine."""
         del store
-        return Embedded(every=self.every, concurrency=self.concurrency)
+        return Embedded(every=self.every, concurrency=self.concurrency, elsewhere=self.elsewhere)
 
     def tables(self) -> None:
         """It has none of its own."""
