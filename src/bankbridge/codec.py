@@ -12,7 +12,8 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import Any, Final, TypeVar, cast, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
 from cattrs import Converter, ForbiddenExtraKeysError
@@ -22,6 +23,7 @@ from bankbridge.words.errors import ConfigurationError, PayloadError, did_you_me
 
 _T = TypeVar("_T")
 
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _PLAIN: Final = {str: "a string", int: "a whole number", bool: "true or false"}
 
 
@@ -44,6 +46,8 @@ def _converter() -> Converter:
         converter.register_structure_hook(plain, _plain)
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook_func(lambda kind: isinstance(kind, enum.EnumMeta), _member)
+    converter.register_structure_hook_factory(_is_optional, _or_none)
+    converter.register_unstructure_hook_factory(_is_optional, _or_none_written)
     converter.register_structure_hook_factory(_is_tuple, _items)
     converter.register_structure_hook_factory(_is_mapping, _entries)
     converter.register_structure_hook_factory(attrs.has, _fields)
@@ -54,7 +58,7 @@ def _moment(value: object, _: type) -> datetime:
     try:
         moment = datetime.fromisoformat(cast("str", value))
         if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
+            return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         pass
     msg = "must be an ISO 8601 time with its offset from UTC"
@@ -105,11 +109,34 @@ def _number(value: object, _: type) -> float:
 
 
 def _member(value: object, kind: type[enum.Enum]) -> enum.Enum:
-    for member in kind:
-        if member.value == value:
-            return member
-    msg = f"must be one of {', '.join(str(member.value) for member in kind)}"
-    raise ValueError(msg)
+    try:
+        return kind(value)
+    except ValueError:
+        msg = f"must be one of {', '.join(str(member.value) for member in kind)}"
+        raise ValueError(msg) from None
+
+
+# cattrs asks for each value anew how a type is read; what is below asks once for each type.
+
+
+def _is_optional(kind: object) -> bool:
+    return get_origin(kind) in (Union, UnionType) and len(get_args(kind)) == 2 and NoneType in get_args(kind)
+
+
+def _some(kind: type) -> type:
+    (some,) = (one for one in get_args(kind) if one is not NoneType)
+    return cast("type", some)
+
+
+def _or_none(kind: type, converter: Converter) -> Callable[[object, type], object]:
+    some = _some(kind)
+    structure: Callable[[object, type], object] = converter.get_structure_hook(some)
+    return lambda value, _: None if value is None else structure(value, some)
+
+
+def _or_none_written(kind: type, converter: Converter) -> Callable[[object], object]:
+    unstructure: Callable[[object], object] = converter.get_unstructure_hook(_some(kind))
+    return lambda value: None if value is None else unstructure(value)
 
 
 def _is_tuple(kind: object) -> bool:
@@ -118,13 +145,14 @@ def _is_tuple(kind: object) -> bool:
 
 def _items(kind: type, converter: Converter) -> Callable[[object, type], tuple[object, ...]]:
     """A list; a lone string is not one, though it could be iterated."""
-    item = get_args(kind)[0]
+    items = cast("type", list[get_args(kind)[0]])  # type: ignore[misc]
+    structure_items: Callable[[object, type], list[object]] = converter.get_structure_hook(items)
 
     def structure(value: object, _: type) -> tuple[object, ...]:
         if not isinstance(value, list | tuple):
             msg = "must be a list"
             raise TypeError(msg)
-        return tuple(converter.structure(value, list[item]))  # type: ignore[valid-type]
+        return tuple(structure_items(cast("object", value), items)) if value else ()
 
     return structure
 
@@ -151,7 +179,7 @@ def _fields(kind: type, converter: Converter) -> Callable[[object, type], object
     )
 
     def structure(value: object, _: type) -> object:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict | Mapping):
             msg = "must be an object"
             raise TypeError(msg)
         return structure_fields(cast("Mapping[str, Any]", value), kind)
@@ -161,7 +189,7 @@ def _fields(kind: type, converter: Converter) -> Callable[[object, type], object
 
 def encode(value: object) -> str:
     """A value as JSON text: compact, keys in the order of the fields, equal for equal values."""
-    return json.dumps(_converter().unstructure(value), ensure_ascii=False, separators=(",", ":"))
+    return _JSON.encode(_converter().unstructure(value))
 
 
 def decode(kind: type[_T], text: str) -> _T:

@@ -83,6 +83,8 @@ def _in_snake_case(value: object, depth: int = _DEEPEST) -> object:
         read = {
             key: _in_snake_case(inner, depth - 1) for key, inner in cast(dict[str, object], value).items()
         }
+        if all(map(str.islower, read)):
+            return read
         return {_HUMP.sub(_lowered, key): inner for key, inner in read.items()} | read
     if isinstance(value, list):
         return [_in_snake_case(inner, depth - 1) for inner in cast(list[object], value)]

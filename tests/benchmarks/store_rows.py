@@ -104,17 +104,20 @@ def _rows(store: SqlStore, indexes: range) -> Iterator[tuple[sa.Table, dict[str,
     long_ago, far_away = moment_in(LONG_AGO), moment_in(FAR_AWAY)
     shown = {"attempt": 1, "before": "requested", "after": "in_progress"}
 
-    def sealed(text: str, name: str) -> bytes:
-        return store._sealer._fernet.encrypt(text.replace(name_of(0), name).encode())
+    def named(text: str, name: str) -> bytes:
+        return text.replace(name_of(0), name).encode()
+
+    seal_link, seal_intent = store._sealer._fernet.encrypt, store._sealer._seal
 
     for name in map(name_of, indexes):
         where = {"connection": NAME, "link_id": f"link_{name}"}
         ended = {"open": False, "wake_at": None, "ended_at": long_ago, "version": 4}
         open_ = {"open": True, "wake_at": far_away, "ended_at": None, "version": 2}
-        yield LINKS, {"id": f"link_{name}", "connection": NAME, "document": sealed(link, name)}
+        yield LINKS, {"id": f"link_{name}", "connection": NAME, "document": seal_link(named(link, name))}
         yield ACCOUNTS, where | {"id": f"acc_{name}"}
         for prefix, columns, text in (("old", ended, over), ("rfi", open_, running)):
-            document = {"id": f"{prefix}_{name}", "created_at": long_ago, "document": sealed(text, name)}
+            document = {"id": f"{prefix}_{name}", "created_at": long_ago}
+            document |= {"document": seal_intent(named(text, name))}
             yield INTENTS, where | columns | document
         received = {"id": f"rail/evt_{name}", "received_at": long_ago}
         yield DELIVERIES, received | {"result": "applied", "document": delivery}

@@ -76,7 +76,9 @@ def test_adatabase_of_the_first_revision_is_upgraded_with_what_is_in_it(place, k
         v.intent("intent_3", home),
     )
     place.raw(
-        "INSERT INTO bankbridge_links VALUES (:id, 'rail', :document)", id=home.id, document=seal.seal(home)
+        "INSERT INTO bankbridge_links VALUES (:id, 'rail', :document)",
+        id=home.id,
+        document=seal.seal_link(home),
     )
     place.raw("INSERT INTO bankbridge_accounts VALUES ('acc_1', 'rail', 'link_1')")
     for position, one in enumerate((over, silent, running), start=1):
@@ -89,7 +91,7 @@ def test_adatabase_of_the_first_revision_is_upgraded_with_what_is_in_it(place, k
             created_at=moment_in(one.created_at),
             open=one is running,
             version=one.version,
-            document=seal.seal(one),
+            document=seal.seal_intent(one),
         )
     for one, minute in ((over, 3), (over, 5), (running, 7)):
         place.raw(

@@ -126,20 +126,21 @@ class Telling:
     def commit(self) -> list[News]:
         """Store what changed, and say what is to be announced once the transaction is through."""
         news: list[News] = []
-        if self._stored is None:
+        before, accounts = self._stored, self.link.accounts or ()
+        if before is None:
             self.tx.add_intent(self.intent)
-        elif self.intent != self._stored:
-            self.tx.save_intent(self.intent, replaces=self._stored.version)
+        elif self.intent != before:
+            self.tx.save_intent(self.intent, replaces=before.version)
         if self.link != self._link_before:
             self.tx.save_link(self.link)
             if self.link.status is not self._link_before.status:
                 news.append(LinkChanged(link=self.link))
         for entry in self._entries:
             self.tx.log(entry)
-        accounts = self.link.accounts or ()
-        outcome = outcome_of(self.intent, accounts)
-        if self._stored is None or _gist(outcome) != _gist(outcome_of(self._stored, accounts)):
-            news.append(OutcomeChanged(outcome=outcome))
+        if self.intent != before:
+            outcome = outcome_of(self.intent, accounts)
+            if before is None or _gist(outcome) != _gist(outcome_of(before, accounts)):
+                news.append(OutcomeChanged(outcome=outcome))
         return news
 
 

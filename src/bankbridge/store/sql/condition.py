@@ -215,8 +215,8 @@ def _work(connection: sa.Connection) -> Waiting:
 
 def _sealed(connection: sa.Connection, sealer: Sealer) -> Sealed:
     opens: Mapping[sa.Table, Renew] = {
-        LINKS: sealer.renew,
-        INTENTS: sealer.renew,
+        LINKS: sealer.renew_link,
+        INTENTS: sealer.renew_often,
         DELIVERIES: sealer.renew_often,
     }
     counted = Sealed()

@@ -55,7 +55,7 @@ class Intents:
 
     def _known(self, intent_id: IntentId, document: bytes) -> RefreshIntent:
         if intent_id not in self._intents:
-            intent = self._work.sealer.open(RefreshIntent, document, f"intent {intent_id}")
+            intent = self._work.sealer.open_intent(document, f"intent {intent_id}")
             self._intents[intent_id] = intent
             if not intent.status.terminal:
                 self._open[home_of(intent)] = intent_id
@@ -122,7 +122,7 @@ class Intents:
             "wake_at": None if intent.wake is None else intent.wake.at,
             "ended_at": intent.ended_at,
             "version": intent.version,
-            "document": self._work.sealer.seal(intent),
+            "document": self._work.sealer.seal_intent(intent),
         }
 
     def _keep(self, intent: RefreshIntent) -> None:

@@ -75,7 +75,7 @@ class Links:
 
     def take(self, connection: ConnectionName, link_id: LinkId, document: bytes | None) -> None:
         """What was found of a link that nobody had looked at."""
-        found = None if document is None else self._work.sealer.open(Link, document, f"link {link_id}")
+        found = None if document is None else self._work.sealer.open_link(document, f"link {link_id}")
         self._links[connection, link_id] = found
 
     def _stored_homes(
@@ -94,7 +94,7 @@ class Links:
         for row in self._work.connection.execute(statement, given):
             link = self._links.get((row.connection, row.id))
             if link is None:
-                link = self._work.sealer.open(Link, row.document, f"link {row.id}")
+                link = self._work.sealer.open_link(row.document, f"link {row.id}")
                 self._links[row.connection, row.id] = link
             links.append(link)
         return links
@@ -113,7 +113,7 @@ class Links:
         """Write what was saved."""
         saved, self._saved = self._saved, {}
         documents = [
-            {"id": link.id, "connection": link.connection, "document": self._work.sealer.seal(link)}
+            {"id": link.id, "connection": link.connection, "document": self._work.sealer.seal_link(link)}
             for link in saved.values()
         ]
         self._work.put(LINKS, documents, "id", "connection")

@@ -1,8 +1,9 @@
 """Encryption at rest: what can hold secrets is sealed.
 
-Links and intents are JSON in Fernet tokens. Deliveries and the log's events, which are written most and read least,
-are sealed by AES-GCM, a tenth of Fernet's work, with keys derived from the same ones. It is good for 2**32 of them (a
-hundred each second for a year) under one key; rotate it before that. https://github.com/fernet/spec/blob/master/Spec.md,
+Links, with the tokens that last, are JSON in Fernet tokens. Deliveries, intents and the log's events, which are written
+again and again, are sealed by AES-GCM, a tenth of Fernet's work, with keys derived from the same ones. It is good for
+2**32 of them under one key; rotate it before that. A delivery makes two or three: five months at a hundred each second.
+https://github.com/fernet/spec/blob/master/Spec.md,
 https://nvlpubs.nist.gov/nistpubs/Legacy/SP/nistspecialpublication800-38d.pdf
 """
 
@@ -11,7 +12,7 @@ import os
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 from cryptography.exceptions import InvalidTag
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -20,10 +21,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from bankbridge.codec import decode, encode
+from bankbridge.machine.intent import RefreshIntent
+from bankbridge.machine.link import Link
 from bankbridge.webhooks import Delivery
 from bankbridge.words.errors import StoreKeyError
-
-_T = TypeVar("_T")
 
 Renew: TypeAlias = Callable[[bytes, str], bytes | None]
 """From a sealed document, and its row for error texts, to the same sealed with the first key; ``None`` if it is."""
@@ -59,22 +60,22 @@ class Sealer:
         self._fernet = MultiFernet(fernets)
         self._aes = [_derived(key) for key in keys]
 
-    # --- links and intents
+    # --- links
 
-    def seal(self, value: object) -> bytes:
-        """The value, unreadable without a key."""
-        return self._fernet.encrypt(encode(value).encode(errors=_LONE))
+    def seal_link(self, link: Link) -> bytes:
+        """The link, unreadable without a key."""
+        return self._fernet.encrypt(encode(link).encode(errors=_LONE))
 
-    def open(self, kind: type[_T], sealed: bytes, row: str) -> _T:
-        """The value that was sealed. Raises `StoreKeyError`, naming the ``row``, when no key opens it."""
+    def open_link(self, sealed: bytes, row: str) -> Link:
+        """The link that was sealed. Raises `StoreKeyError`, naming the ``row``, when no key opens it."""
         try:
             text = self._fernet.decrypt(sealed)
         except InvalidToken:
             raise _locked(row) from None
-        return decode(kind, text.decode(errors=_LONE))
+        return decode(Link, text.decode(errors=_LONE))
 
-    def renew(self, sealed: bytes, row: str) -> bytes | None:
-        """A `Renew`. Raises like `open`."""
+    def renew_link(self, sealed: bytes, row: str) -> bytes | None:
+        """A `Renew`. Raises like `open_link`."""
         try:
             self._first.decrypt(sealed)
         except InvalidToken:
@@ -86,7 +87,15 @@ class Sealer:
         except InvalidToken:
             raise _locked(row) from None
 
-    # --- what is written often: deliveries, and the events of the log
+    # --- what is written often: intents, deliveries, and the events of the log
+
+    def seal_intent(self, intent: RefreshIntent) -> bytes:
+        """The intent, unreadable without a key."""
+        return self._seal(encode(intent).encode(errors=_LONE))
+
+    def open_intent(self, sealed: bytes, row: str) -> RefreshIntent:
+        """The intent that was sealed. Raises like `open_link`."""
+        return decode(RefreshIntent, self._open(sealed, row)[1].decode(errors=_LONE))
 
     def seal_delivery(self, delivery: Delivery) -> bytes:
         """The delivery, unreadable without a key; its body is taken as it is."""
@@ -98,7 +107,7 @@ class Sealer:
         return self._seal(_ABOUT.encode(about).encode(errors=_LONE) + b"\n" + delivery.body)
 
     def open_delivery(self, sealed: bytes, row: str) -> Delivery:
-        """The delivery that was sealed. Raises like `open`."""
+        """The delivery that was sealed. Raises like `open_link`."""
         _, plain = self._open(sealed, row)
         about, _, body = plain.partition(b"\n")
         fields = json.loads(about.decode(errors=_LONE))
@@ -114,11 +123,11 @@ class Sealer:
         return self._seal(told.encode(errors=_LONE))
 
     def open_event(self, sealed: bytes, row: str) -> str:
-        """The JSON that was sealed. Raises like `open`."""
+        """The JSON that was sealed. Raises like `open_link`."""
         return self._open(sealed, row)[1].decode(errors=_LONE)
 
     def renew_often(self, sealed: bytes, row: str) -> bytes | None:
-        """A `Renew`. Raises like `open`."""
+        """A `Renew`. Raises like `open_link`."""
         number, plain = self._open(sealed, row)
         return self._seal(plain) if number else None
 

@@ -128,8 +128,7 @@ class _SqlTransaction:
         given = {"the_place": after, "the_limit": limit, "the_time": since}
         rows = self._connection.execute(sql.EVERY_INTENT, given)
         return [
-            (row.position, self._work.sealer.open(RefreshIntent, row.document, f"intent {row.id}"))
-            for row in rows
+            (row.position, self._work.sealer.open_intent(row.document, f"intent {row.id}")) for row in rows
         ]
 
     def open_intent(self, link: Link) -> RefreshIntent | None:

@@ -123,8 +123,8 @@ def _walk(run: Run, walk: _Walk, before: datetime) -> int:
 def renew(run: Run, sealer: Sealer) -> int:
     """Seal every document with the first key; how many were sealed with another."""
     return (
-        _renew(run, LINKS, sealer.renew)
-        + _renew(run, INTENTS, sealer.renew)
+        _renew(run, LINKS, sealer.renew_link)
+        + _renew(run, INTENTS, sealer.renew_often)
         + _renew(run, DELIVERIES, sealer.renew_often)
         + _renew(run, LOG, sealer.renew_often, column=LOG.c.told)
     )
