@@ -46,6 +46,7 @@ from bankbridge.words.reasons import Actor, Failure, Reason
 if TYPE_CHECKING:
     from bankbridge.shells.aio import AsyncBankBridge
     from bankbridge.shells.connections import policy_for
+    from bankbridge.shells.policy_files import read_policies, read_policy
     from bankbridge.shells.sync import BankBridge
 
 __all__ = [
@@ -100,12 +101,16 @@ __all__ = [
     "WaitUntil",
     "YoursError",
     "policy_for",
+    "read_policies",
+    "read_policy",
 ]
 
 _LATER = {
     "AsyncBankBridge": "bankbridge.shells.aio",
     "BankBridge": "bankbridge.shells.sync",
     "policy_for": "bankbridge.shells.connections",
+    "read_policies": "bankbridge.shells.policy_files",
+    "read_policy": "bankbridge.shells.policy_files",
 }
 
 

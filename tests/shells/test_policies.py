@@ -1,14 +1,27 @@
 """Which policy is in force: the connection's, or that of the link's bank, and what the provider decides in both."""
 
+import tomllib
 from datetime import timedelta
 
 import attrs
 import pytest
 
-from bankbridge import NEVER, Policy, Reason, Rule, Scope, Status, Timing, policy_for
+from bankbridge import (
+    NEVER,
+    AsyncBankBridge,
+    BankBridge,
+    Policy,
+    Reason,
+    Rule,
+    Scope,
+    Status,
+    Timing,
+    policy_for,
+)
+from bankbridge.shells.policies import policies_of
 from bankbridge_fintoc import Fintoc
 from bankbridge_rail import Rail
-from tests.stages import staged
+from tests.stages import COLOURS, PROVIDERS, staged
 
 _MINUTE = timedelta(minutes=1)
 _ONCE = Rule(waits=(10 * _MINUTE,), times=1)
@@ -69,3 +82,77 @@ def test_what_the_provider_decides_is_lengthened_and_never_shortened(provider):
         }
     assert set(both.at("slow").cooldowns.values()) == {timedelta(days=1)}
     assert policy_for(declared).cooldowns == declared.cooldowns
+
+
+# --- written in a file -----------------------------------------------------------------------------------
+
+CHANGED = """
+[policy]
+jitter = 0
+retry.institution_unavailable = { waits = ["10 min", "40 min"], times = 2 }
+
+[connections.fintoc.policy]
+refused_logins = 1
+retry.credentials_unconfirmed = "never"
+cooldowns.latest = "20 min"
+
+[connections.rail.policy.institutions.bci]
+retry.institution_unavailable = { times = 1 }
+"""
+
+
+def _written(name):
+    """The policy of one connection, as the file says it."""
+    problems: list[str] = []
+    policies = policies_of(tomllib.loads(CHANGED), {name: PROVIDERS[name].capabilities}, problems)
+    assert problems == []
+    return policies
+
+
+@pytest.mark.parametrize(("bank", "waits"), [("itau", [10, 40]), ("bci", [10])])
+def test_a_story_goes_as_the_file_says(bank, waits):
+    with staged("rail", policies=_written("rail")) as stage:
+        link = stage.link("fails", institution=bank)
+        intent_id = stage.bridge.refresh(link.link_id).id
+        outcome = stage.play([intent_id])[intent_id]
+        assert (outcome.status, outcome.attempts) == (Status.FAILED, len(waits) + 1)
+        entries = stage.bridge.explain(intent_id).entries
+    failed = [entry.at for entry in entries if entry.after is Status.BACKING_OFF]
+    began = [entry.at for entry in entries if entry.before is Status.BACKING_OFF]
+    assert [(then - since) / _MINUTE for since, then in zip(failed, began, strict=True)] == waits
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_budget_of_one_login_is_one_login(colour):
+    with staged("fintoc", colour=colour, policies=_written("fintoc")) as stage:
+        link = stage.link("rejects_unconfirmed", "succeeds")
+        intent = stage.bridge.refresh(link.link_id)
+        outcome = stage.play([intent.id])[intent.id]
+        assert (outcome.status, outcome.attempts) == (Status.REJECTED, 1)
+        assert [one.failure.reason for one in stage.bridge.why_not_now(link.link_id, attended=True)] == [
+            Reason.CREDENTIALS_REJECTED
+        ]
+        stage.bridge.retry(intent.id)
+        assert len(stage.truth(link)["creates"]) == stage.truth(link)["refused_logins"] == 1
+
+
+def test_a_cooldown_is_as_long_as_the_file_says():
+    with staged("fintoc", policies=_written("fintoc")) as stage:
+        link = stage.link("succeeds")
+        stage.play([stage.bridge.refresh(link.link_id).id])
+        (blocker,) = stage.bridge.why_not_now(link.link_id)
+        assert blocker.failure.reason is Reason.COOLDOWN
+        assert blocker.until - stage.bridge.links()[0].refreshed_at == 20 * _MINUTE
+
+
+@pytest.mark.parametrize("face", [BankBridge, AsyncBankBridge])
+async def test_a_configuration_s_policies_are_in_force(face, tmp_path):
+    path = tmp_path / "bankbridge.toml"
+    settings = "secret_key = 'sk_test_1'\nwebhook_secrets = ['whsec_1']\n"
+    path.write_text(CHANGED + f"[connections.fintoc]\n{settings}[connections.rail]\n{settings}")
+    bridge = face.from_config(path)
+    policies = {name: one.policy for name, one in bridge._core.connections.items()}
+    assert policies == {name: _written(name)[name] for name in ("fintoc", "rail")}
+    closed = bridge.close()
+    if closed is not None:
+        await closed
