@@ -2,19 +2,24 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import pytest
 from typer.testing import CliRunner
 
 from bankbridge.cli import app
-from bankbridge.store.sql import new_key
+from bankbridge.store.sql import new_key, sqlite_store
+from bankbridge.words.ids import IntentId
+from tests.store import values as v
 
 RAIL = '[connections.rail]\nsecret_key = "rail_sk_test_1"\nwebhook_secrets = ["whsec_1"]\n'
-STORE = f'[store]\npath = "bank.db"\nkeys = ["{new_key()}"]\n'
+KEY = new_key()
+STORE = f'[store]\npath = "bank.db"\nkeys = ["{KEY}"]\n'
 
 
 @contextmanager
@@ -51,6 +56,45 @@ def test_it_says_what_it_does_and_stops_when_told(tmp_path, stop):
         said, also = process.communicate()
     assert (process.returncode, said) == (0, "stopped\n")
     assert also == "stopping: what is under way is finished; once more to stop at once\n"
+
+
+@contextmanager
+def in_a_conversation(folder):
+    """A worker that has asked its provider, who does not answer: the process and the connection."""
+    store = sqlite_store(folder / "bank.db", keys=[KEY])
+    link = v.with_link(store, v.link())
+    store.transact(lambda tx: tx.add_intent(v.intent("intent_1", link, datetime.now(UTC))))
+    store.close()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        port = server.getsockname()[1]
+        with working(folder, STORE + RAIL + f'base_url = "http://127.0.0.1:{port}"\n') as process:
+            asked, _ = server.accept()
+            with asked:
+                yield process, asked
+
+
+def test_what_is_under_way_is_finished(tmp_path):
+    with in_a_conversation(tmp_path) as (process, asked):
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr.readline().startswith("stopping")
+        assert process.poll() is None
+        asked.close()
+        assert process.wait(60) == 0
+        assert process.stdout.read().endswith("stopped\n")
+    store = sqlite_store(tmp_path / "bank.db", keys=[KEY])
+    stored = store.transact(lambda tx: tx.intent(IntentId("intent_1")))
+    store.close()
+    assert stored is not None
+    assert stored.attempt.unclear == 1
+
+
+def test_a_second_signal_stops_it_at_once(tmp_path):
+    with in_a_conversation(tmp_path) as (process, _):
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr.readline().startswith("stopping")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == -signal.SIGTERM
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,9 @@ _log: Final = logging.getLogger("bankbridge")
 _BATCHES: Final = 20
 """How many batches of deliveries are drained before it is looked whether an intent is due."""
 
+_SHORTEST_REST: Final = timedelta(milliseconds=1)
+"""A clock that is a little behind must not be asked again and again."""
+
 _FIRST_PAUSE: Final = timedelta(seconds=0.5)
 _LONGEST_PAUSE: Final = timedelta(seconds=15)
 
@@ -184,7 +187,7 @@ class Shift(Generic[BegunT]):
         """Until the next intent is due; what is due but not to be had yet is looked for as often as anything."""
         if look.due_in is None or look.due_in <= timedelta(0):
             return self._rules.every
-        return min(self._rules.every, look.due_in)
+        return min(self._rules.every, max(look.due_in, _SHORTEST_REST))
 
     def reap(self) -> None:
         """Put away what is over. Raises what a bug raised.
