@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -13,6 +13,7 @@ import procrastinate
 import psycopg
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import DeleteJobCondition, Status
+from procrastinate.worker import Worker
 
 from bankbridge.engine import AsyncWork, Timer
 from bankbridge.engine.procrastinate.tables import ASK_FOR_DRAIN, DRAIN, QUEUE, WAKE
@@ -33,6 +34,7 @@ _LONGEST_DRAIN: Final = 10.0
 """Seconds after which a drain that finds no end leaves the rest to another job, so that its worker can be stopped."""
 _MOST_EARLY: Final = 10.0
 _PATIENCE: Final = 10.0
+_UNTIL_ASKED_AGAIN: Final = 3.0
 
 
 # What may fail, in words.
@@ -77,6 +79,7 @@ class Shift:
         self._is_stopping = asyncio.Event()
         self._away = Outage("do jobs")
         self._outages = {what: Outage(what) for what in (_LOOK, _DRAIN, _WAKE)}
+        self._is_open = asyncio.Event()
         self._under_way: set[asyncio.Task[Any]] = set()
         self._bug: asyncio.Future[None] = self._loop.create_future()
 
@@ -95,42 +98,10 @@ class Shift:
 
     async def _attempt(self) -> Exception | None:
         """Work until it is to stop, or until the database fails: what it failed with."""
+        self._is_open = asyncio.Event()
         app = self._app()
-        attempt = asyncio.create_task(self._serve_and_sweep(app))
-        stop = asyncio.create_task(self._is_stopping.wait())
-        try:
-            await asyncio.wait({attempt, stop}, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            for begun in self._under_way:
-                begun.cancel()
-            raise
-        finally:
-            stop.cancel()
-            # The worker takes this as a request to stop, and finishes what is under way.
-            attempt.cancel()
-            await asyncio.wait({attempt, stop, *self._under_way})
-        if self._bug.done():
-            self._bug.result()
-        error: Exception | None = None
-        try:
-            with suppress(asyncio.CancelledError):
-                attempt.result()
-        except* (ConnectorException, psycopg.Error) as group:
-            error = _first(group)
-        return error
-
-    async def _serve_and_sweep(self, app: procrastinate.App) -> None:
-        try:
-            await app.open_async()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._serve(app))
-                group.create_task(self._sweep_for_ever(app))
-                group.create_task(self._watch())
-        finally:
-            await app.close_async()
-
-    async def _serve(self, app: procrastinate.App) -> None:
-        await app.run_worker_async(
+        worker = Worker(
+            app,
             name="bankbridge",
             queues=[QUEUE],
             concurrency=self._rules.concurrency,
@@ -140,9 +111,46 @@ class Shift:
             delete_jobs=DeleteJobCondition.ALWAYS,
             install_signal_handlers=False,
         )
-        # It stops by itself when it cannot say any more that it lives.
-        msg = "the worker has stopped"
-        raise ConnectorException(msg)
+        tasks = [
+            asyncio.create_task(one)
+            for one in (self._serve(app, worker), self._sweep(app), self._watch(), self._is_stopping.wait())
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            for begun in self._under_way:
+                begun.cancel()
+            raise
+        finally:
+            worker.stop()  # type: ignore[no-untyped-call]
+            await self._end(tasks)
+            await app.close_async()
+        if self._bug.done():
+            self._bug.result()
+        return _database_error_of(tasks)
+
+    async def _end(self, tasks: list[asyncio.Task[Any]]) -> None:
+        """Cancel until they have ended, which the worker does when what is under way is finished.
+
+        Once is not enough: ``asyncio.wait_for``, with which others wait for their connections, swallows it in Python
+        3.11 where what it waits for comes at the same moment. https://github.com/python/cpython/issues/86296
+        """
+        for task in tasks:
+            task.cancel()
+        while self._under_way or not all(task.done() for task in tasks):
+            await asyncio.wait({*tasks, *self._under_way}, timeout=_UNTIL_ASKED_AGAIN)
+            if not self._under_way:
+                for task in tasks:
+                    task.cancel()
+
+    async def _serve(self, app: procrastinate.App, worker: Worker) -> None:
+        await app.open_async()
+        self._is_open.set()
+        if not self._is_stopping.is_set():
+            await worker.run()  # type: ignore[no-untyped-call]
+            # It stops by itself when it cannot say any more that it lives.
+            msg = "the worker has stopped"
+            raise ConnectorException(msg)
 
     async def _watch(self) -> None:
         await asyncio.wait({self._bug})
@@ -220,8 +228,9 @@ class Shift:
 
     # --- the sweep ---------------------------------------------------------------------------------------------------
 
-    async def _sweep_for_ever(self, app: procrastinate.App) -> None:
-        while True:
+    async def _sweep(self, app: procrastinate.App) -> None:
+        await self._is_open.wait()
+        while not self._is_stopping.is_set():
             await self._take_over(app)
             self._away.ended()
             await self._catch_up(app)
@@ -282,7 +291,15 @@ async def _set_up(connection: psycopg.AsyncConnection) -> None:
     )
 
 
-def _first(group: BaseExceptionGroup[Any]) -> Exception:
-    while isinstance(group, BaseExceptionGroup):
-        group = group.exceptions[0]
-    return group
+def _database_error_of(tasks: Iterable[asyncio.Task[Any]]) -> Exception | None:
+    """The first. Raises every other error."""
+    found: Exception | None = None
+    for task in tasks:
+        match None if task.cancelled() else task.exception():
+            case None:
+                pass
+            case ConnectorException() | psycopg.Error() as error:
+                found = found or error
+            case bug:
+                raise bug
+    return found
