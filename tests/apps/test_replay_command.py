@@ -28,7 +28,7 @@ def desk(tmp_path, monkeypatch):
         "webhook_secrets = ['whsec_0']\nbase_url = 'http://127.0.0.1:1'\n"
     )
     store = sqlite_store(tmp_path / "store.db", keys=[key])
-    yield Desk(not_hearing(Rail, SUCCEEDED, "link.refreshed"), store=store)
+    yield Desk(not_hearing(Rail, SUCCEEDED, "link.expired"), store=store)
     store.close()
 
 
@@ -53,7 +53,7 @@ def test_where_nothing_differs_the_counts_say_so(desk):
 
 def test_what_differs_is_shown_with_where_it_turns(desk):
     intent_id = lost(desk)
-    desk.hear("link.refreshed")
+    desk.hear("link.expired")
     desk.bridge.wake_due()
     before = desk.store.transact(lambda tx: tx.intent(intent_id))
     result = run()
@@ -68,7 +68,7 @@ def test_what_differs_is_shown_with_where_it_turns(desk):
         "refresh_intent.succeeded",
         "delivery rail/evt_",
         "not understood",
-        "link.refreshed: LinkRefreshed",
+        "link.expired: LinkExpired",
         "1 intents: 0 same, 1 differ, 0 not enough is stored",
         "1 deliveries that were not understood mean something now",
         "recorded events do not fit the stories as they are told now",
@@ -89,7 +89,7 @@ def test_for_a_program_there_is_a_line_for_each(desk):
 
 def test_applied_once_nothing_differs_any_more(desk):
     intent_id = lost(desk)
-    desk.hear("link.refreshed")
+    desk.hear("link.expired")
     desk.bridge.wake_due()
     result = run("--apply")
     assert result.exit_code == 0, result.output

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from bankbridge import BankBridge
-from bankbridge.machine.events import Event, RefreshProgressed, RefreshStarted
+from bankbridge.machine.events import Event, RefreshFailed, RefreshProgressed, RefreshStarted
 from bankbridge.machine.link import Link, LinkConnected, observe
 from bankbridge.machine.notices import Notice, NotUnderstood, Subject
 from bankbridge.provider import Evidence
@@ -17,6 +17,7 @@ from bankbridge.store import StoredDelivery
 from bankbridge.store.memory import MemoryStore
 from bankbridge.webhooks import Delivery
 from bankbridge.words.ids import AccountId, ConnectionName, DeliveryId, IntentId, LinkId, RefreshId
+from bankbridge.words.reasons import Reason
 from bankbridge_fintoc import Fintoc
 from tests.deliveries import payload
 
@@ -38,6 +39,22 @@ def not_hearing(kind: type, *types: str) -> type:
             ]
 
     return Older
+
+
+def blaming(kind: type, reason: Reason) -> type:
+    """A plugin of a version that took every failure that is delivered for this one."""
+
+    class Other(kind):  # type: ignore[misc]
+        def translate(self, delivery):
+            return [self._other(one) for one in super().translate(delivery)]
+
+        def _other(self, one):
+            failure = getattr(one.says, "failure", None)
+            if failure is None:
+                return one
+            return attrs.evolve(one, says=RefreshFailed(failure=attrs.evolve(failure, reason=reason)))
+
+    return Other
 
 
 @attrs.define

@@ -28,29 +28,13 @@ from bankbridge.words.errors import UnknownConnectionError, UnknownIntentError, 
 from bankbridge.words.reasons import Failure
 from bankbridge_fintoc import Fintoc
 from bankbridge_rail import Rail
-from tests.shells.scripted import ACCOUNTS, LINK, Desk, not_hearing
+from tests.shells.scripted import ACCOUNTS, LINK, Desk, blaming, not_hearing
 from tests.stages import COLOURS, bridged, staged
 from tests.test_end_to_end import WORDS, people
 
 FAILED = "refresh_intent.failed.bank_unavailable"
 REJECTED = "refresh_intent.failed.rejected_credentials"
 SUCCEEDED = "refresh_intent.succeeded"
-
-
-def blaming(kind: type, reason: Reason) -> type:
-    """A plugin of a version that took every failure that is delivered for this one."""
-
-    class Other(kind):  # type: ignore[misc]
-        def translate(self, delivery):
-            return [self._other(one) for one in super().translate(delivery)]
-
-        def _other(self, one):
-            failure = getattr(one.says, "failure", None)
-            if failure is None:
-                return one
-            return attrs.evolve(one, says=RefreshFailed(failure=attrs.evolve(failure, reason=reason)))
-
-    return Other
 
 
 def told(bridge: Any, **wish) -> list[Any]:
@@ -425,6 +409,16 @@ def test_what_is_understood_now_goes_back_into_the_inbox_once():
     newer.wake_due()
     assert [type(one) for one in desk.told] == [MovementsChanged]
     assert understood(newer) == []
+
+
+@pytest.mark.parametrize("name", ["link.created", "link.refreshed", SUCCEEDED])
+def test_an_old_success_does_not_lift_what_stands_against_the_link(name):
+    desk = Desk(not_hearing(Rail, name))
+    desk.hear(name)
+    desk.wake()
+    assert [one.applied for one in understood(desk.another(Rail), apply=True)] == [
+        "left alone: it could free its link, which is better looked at"
+    ]
 
 
 def test_nothing_is_put_back_while_a_refresh_of_its_link_is_under_way():

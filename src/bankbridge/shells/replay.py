@@ -110,8 +110,8 @@ class Replayed:
 class NowUnderstood:
     """A delivery that was kept as not understood and means something now.
 
-    ``says`` are the words of today's translation, ``about`` whom they are about. ``applied`` is what became of it,
-    where that was asked for.
+    ``says`` are the words of today's translation, ``about`` whom they are about. ``frees``: it could lift what stands
+    against its link. ``applied`` is what became of it, where that was asked for.
     """
 
     delivery_id: DeliveryId
@@ -119,6 +119,7 @@ class NowUnderstood:
     received_at: datetime
     says: tuple[str, ...]
     about: tuple[Subject, ...]
+    frees: bool = False
     applied: str | None = None
 
 

@@ -29,6 +29,9 @@ Found: TypeAlias = Replayed | NowUnderstood
 _PAGE: Final = 25
 """Intents that one transaction reads: some ten milliseconds, for which other writers wait at SQLite."""
 
+_MOST: Final = 10_000
+"""Intents of one link: six refreshes a day for more than four years."""
+
 _RECENT: Final = 20
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -72,6 +75,7 @@ class Replaying:
         self._policies = policies
         self._strays: Strays | None = None
         self._after = 0
+        self._listed: list[RefreshIntent] | None = None
         self._are_told = False
         self._used: set[str] = set()
 
@@ -96,13 +100,16 @@ class Replaying:
             page = tx.every_intent(after=self._after, limit=_PAGE, since=since)
             self._after = page[-1][0] if page else self._after
             return [intent for _, intent in page]
-        if self._after:
-            return []
-        self._after = 1
-        if wish.intent_id is not None:
-            return [intent_in(tx, wish.intent_id)[0]]
-        link = link_in(tx, LinkId(wish.link_id or ""), wish.connection)
-        return [one for one in reversed(tx.intents(link, limit=10_000)) if one.created_at >= since]
+        if self._listed is None:
+            self._listed = self._list(tx, since)
+        some, self._listed = self._listed[:_PAGE], self._listed[_PAGE:]
+        return some
+
+    def _list(self, tx: Transaction, since: datetime) -> list[RefreshIntent]:
+        if self._wish.intent_id is not None:
+            return [intent_in(tx, self._wish.intent_id)[0]]
+        link = link_in(tx, LinkId(self._wish.link_id or ""), self._wish.connection)
+        return [one for one in reversed(tx.intents(link, limit=_MOST)) if one.created_at >= since]
 
     def _tell(self, intents: Sequence[RefreshIntent]) -> Job[list[Found]]:
         now = self._core.clock()

@@ -1,8 +1,9 @@
 """What a replay may change in the store, which is little: nothing is asked at a provider and no refresh begins.
 
 An intent that is over and would be over differently is put right, with a line in its log. A delivery that was not
-understood and means something now goes back into the inbox, unless a refresh of its link is under way, which is read at
-the provider anyway. What newly turns out to have been a refused login counts against the link; nothing frees one.
+understood and means something now goes back into the inbox, unless a refresh of its link is under way, which is read
+at the provider anyway, or it is an old success, which would lift what has come to stand against its link since. What
+newly turns out to have been a refused login counts against the link; nothing frees one.
 """
 
 from datetime import datetime
@@ -81,6 +82,8 @@ def put_back(tx: Transaction, settled: Settled, now: NowUnderstood) -> str:
     )
     if list(found) != [settled]:
         return "moved meanwhile: replay it again"
+    if now.frees:
+        return "left alone: it could free its link, which is better looked at"
     if any(tx.open_intent(link) is not None for link in links_of(tx, now)):
         return "left alone: a refresh of its link is under way"
     tx.put_back(settled.stored.id)

@@ -11,9 +11,10 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from bankbridge.machine.events import ProviderEvent
+from bankbridge.machine.attempt import AccountStatus
+from bankbridge.machine.events import AccountReported, ProviderEvent, RefreshSucceeded
 from bankbridge.machine.intent import RefreshIntent
-from bankbridge.machine.link import LinkEvent
+from bankbridge.machine.link import LinkConnected, LinkEvent, LinkRefreshed
 from bankbridge.machine.notices import Notice, NotUnderstood, Subject, TestDelivery
 from bankbridge.shells.connections import Connection, Core
 from bankbridge.shells.jobs import Job, transact
@@ -126,7 +127,18 @@ def understood(heard: Heard, connection: ConnectionName) -> NowUnderstood | None
         received_at=heard.received_at,
         says=tuple(f"{one.type}: {type(one.says).__name__}" for one in says),
         about=tuple(one.about for one in says),
+        frees=any(map(_frees, says)),
     )
+
+
+def _frees(notice: Notice) -> bool:
+    match notice.says:
+        case LinkConnected() | LinkRefreshed() | RefreshSucceeded():
+            return True
+        case AccountReported(result=result):
+            return result.status is AccountStatus.SUCCEEDED
+        case _:
+            return False
 
 
 def may_move(notice: Notice) -> bool:
