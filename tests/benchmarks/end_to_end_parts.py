@@ -7,6 +7,7 @@ when they are; the worker also when it has drained COUNT deliveries. Both end wi
 import json
 import logging
 import os
+import select
 import selectors
 import socket
 import subprocess
@@ -31,6 +32,7 @@ from tests.benchmarks.end_to_end_stories import PROVIDERS
 
 ROOT: Final = Path(__file__).parents[2]
 _IDLE_SECONDS: Final = 0.002
+_PATIENCE_SECONDS: Final = 300
 
 
 # --- the receiver
@@ -109,8 +111,9 @@ def part(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
 def heard(process: "subprocess.Popen[str]", word: str) -> Any:
     """What a process says under this word next."""
     assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line, f"the process ended before it said {word}"
+    waited_for, _, _ = select.select([process.stdout], [], [], _PATIENCE_SECONDS)
+    line = process.stdout.readline() if waited_for else ""
+    assert line, f"the process ended, or waited too long, before it said {word}"
     return json.loads(line)[word]
 
 
