@@ -1,9 +1,12 @@
 """What only SQLite can get wrong: its file, its locks."""
 
 import contextlib
+import itertools
 import re
 import sqlite3
-from typing import Any
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -41,7 +44,7 @@ def raw(path):
 
 @pytest.mark.parametrize(
     ("pragma", "value"),
-    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 30_000)],
+    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 1)],
 )
 def test_every_connection_is_set_up(opened, key, pragma, value):
     with opened(key)._database.engine.connect() as connection:
@@ -80,8 +83,7 @@ def test_a_file_that_another_process_is_just_making_is_waited_for(path, raw):
 
     with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as second:
         second.set_trace_callback(let_go_at_the_second_try)
-        cursor: Any = second.cursor()
-        sqlite._write_ahead(cursor)
+        sqlite._in_turn(lambda: second.execute("PRAGMA journal_mode = WAL"))
         assert tried == ["PRAGMA journal_mode = WAL"] * 2
         assert second.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
@@ -89,9 +91,38 @@ def test_a_file_that_another_process_is_just_making_is_waited_for(path, raw):
 def test_a_file_that_may_not_be_written_is_not_waited_for(path, raw):
     raw("CREATE TABLE something (x)")
     with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as reader:
-        cursor: Any = reader.cursor()
+        tried: list[str] = []
+        reader.set_trace_callback(tried.append)
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            sqlite._write_ahead(cursor)
+            sqlite._in_turn(lambda: reader.execute("PRAGMA journal_mode = WAL"))
+        assert tried == ["PRAGMA journal_mode = WAL"]
+
+
+def test_who_works_without_a_pause_lets_others_have_the_lock(opened, key):
+    """As a worker that drains beside a receiver that stores; SQLite itself would let the receiver in hardly ever."""
+    busy, other = opened(key), opened(key)
+    enough = threading.Event()
+
+    def take_long(tx):
+        tx.next_wake_at()
+        time.sleep(0.02)
+
+    def work():
+        for count in itertools.count():
+            busy.transact(take_long)
+            if enough.is_set():
+                return count
+        return None
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        working = pool.submit(work)
+        try:
+            assert [other.add_deliveries([v.delivery(f"d_{number}")]) for number in range(30)] == [
+                [True]
+            ] * 30
+        finally:
+            enough.set()
+        assert working.result() < 30 * 10
 
 
 def test_what_is_not_a_database_is_not_waited_for(path, key):

@@ -2,21 +2,26 @@
 
 import sqlite3
 import time
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 
 from bankbridge.store.sql.databases import PATIENCE, Row, Verdict, origin_of
 from bankbridge.words.errors import ConfigurationError
 
-_PAUSE: Final = timedelta(milliseconds=5)
+_T = TypeVar("_T")
+
+# In seconds: how often it is looked whether the write lock is free; how long a transaction holds it that rests
+# afterwards, and how long it does, so that whoever looks finds it free.
+_PAUSE: Final = 0.0005
+_LONG: Final = 0.005
+_REST: Final = 0.0015
 
 _ADD_DELIVERY: Final = (
     "INSERT INTO bankbridge_deliveries (id, received_at, document) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
@@ -60,19 +65,34 @@ class Sqlite:
             pool_timeout=PATIENCE.total_seconds(),
         )
         self.name = f"SQLite file {url.database!r}"
+        self._began_at = 0.0
+        self._rests_until = 0.0
         event.listen(self.engine, "connect", _set_up)
-        event.listen(self.engine, "begin", _begin)
+        event.listen(self.engine, "begin", self._begin)
+        event.listen(self.engine, "checkin", self._end)
 
     def add_deliveries(self, rows: Sequence[Row]) -> list[bool]:
         """One row is a transaction of its own; several share one."""
         with self.engine.connect() as checked_out:
             connection = cast("sqlite3.Connection", checked_out.connection.driver_connection)
             if len(rows) == 1:
-                return [connection.execute(_ADD_DELIVERY, rows[0]).rowcount > 0]
-            connection.execute("BEGIN IMMEDIATE")
+                return [_in_turn(lambda: connection.execute(_ADD_DELIVERY, rows[0])).rowcount > 0]
+            _in_turn(lambda: connection.execute("BEGIN IMMEDIATE"))
             new = [connection.execute(_ADD_DELIVERY, row).rowcount > 0 for row in rows]
             connection.execute("COMMIT")
             return new
+
+    def _begin(self, connection: sa.Connection) -> None:
+        time.sleep(max(0.0, self._rests_until - time.monotonic()))
+        # The write lock at once: taken later, after a read, it could be refused for a stale snapshot.
+        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+        _in_turn(lambda: driver.execute("BEGIN IMMEDIATE"))
+        self._began_at = time.monotonic()
+
+    def _end(self, *_: object) -> None:
+        # Who held the lock for long lets others have it who may have waited: nobody else tells it that they do.
+        now = time.monotonic()
+        self._rests_until = now + _REST if now - self._began_at > _LONG else now
 
     def mark(self, connection: sa.Connection, about: Collection[str]) -> None:
         """No two transactions run at once."""
@@ -97,28 +117,25 @@ def _set_up(connection: DBAPIConnection, record: object) -> None:
     del record
     connection.isolation_level = None  # the driver must not begin transactions of its own: `_begin` does
     cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {PATIENCE // timedelta(milliseconds=1)}")
-    _write_ahead(cursor)
+    cursor.execute("PRAGMA busy_timeout = 1")  # `_in_turn` waits
+    _in_turn(lambda: cursor.execute("PRAGMA journal_mode = WAL"))
     cursor.execute("PRAGMA synchronous = FULL")  # what was committed survives a power cut
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
 
 
-def _write_ahead(cursor: DBAPICursor) -> None:
-    # Several processes may open a new file at once. SQLite does not wait here, since two that switch could wait
-    # for each other for ever; whoever comes second finds it done.
-    last_try_at = time.monotonic() + PATIENCE.total_seconds()
+def _in_turn(take: Callable[[], _T]) -> _T:
+    """Do what takes the write lock, waiting for its turn; raises SQLite's error when it does not come.
+
+    SQLite would wait by looking ever more rarely, at last ten times a second, and between two looks a process that
+    works without a pause has the lock again: others would hardly ever get it. For a new file that several processes
+    open at once it would not wait at all.
+    """
+    give_up_at = time.monotonic() + PATIENCE.total_seconds()
     while True:
         try:
-            cursor.execute("PRAGMA journal_mode = WAL")
+            return take()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > last_try_at:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
                 raise
-            time.sleep(_PAUSE.total_seconds())
-        else:
-            return
-
-
-def _begin(connection: sa.Connection) -> None:
-    # The write lock at once: taken later, after a read, it could be refused for a stale snapshot.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+        time.sleep(_PAUSE)
