@@ -23,7 +23,7 @@ from bankbridge.machine.intent import RefreshIntent
 from bankbridge.machine.link import Link
 from bankbridge.store import Store
 from bankbridge.store.memory import MemoryStore
-from bankbridge.store.sql import new_key, postgresql_store, sqlite_store
+from bankbridge.store.sql import SqlStore, new_key, postgresql_store, sqlite_store
 from bankbridge.store.sql.tables import SCHEMA
 from bankbridge.words.ids import ConnectionName, LinkId
 from tests import databases
@@ -195,11 +195,15 @@ def _in_postgresql(make: Callable[[Any], Engine]) -> Callable[[Any], Iterator[Ki
         # Procrastinate's own connections come back without a word of ours, if they do so in time.
         says = "engine: cannot" if make is quick else "error connecting"
         yield Kind(lambda: postgresql_store(url, keys=[key]), make, outage, says)
-        tables = ", ".join([*SCHEMA.tables, "procrastinate_jobs", "procrastinate_workers"])
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+        _empty(url)
 
     return kind
+
+
+def _empty(database: str) -> None:
+    tables = ", ".join([*SCHEMA.tables, "procrastinate_jobs", "procrastinate_workers"])
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
 
 
 KINDS: Mapping[str, Callable[[Any], Iterator[Kind]]] = {
@@ -228,3 +232,28 @@ def place(request: Any, served: Any) -> Iterator[Place]:
     with contextmanager(KINDS[kind])(request) as opened, ExitStack() as stack:
         yield Place(opened, colour, served, stack)
         served.bank.open()
+
+
+# --- for Procrastinate itself -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def empty(server: str) -> Iterator[str]:
+    """A database of the test's own, empty."""
+    with databases.database(server) as url:
+        yield url
+
+
+@pytest.fixture
+def store(database: str, the_key: str) -> Iterator[SqlStore]:
+    store = postgresql_store(database, keys=[the_key])
+    yield store
+    store.close()
+    _empty(database)
+
+
+@pytest.fixture
+def inside(database: str) -> Iterator[psycopg.Connection]:
+    """A look into the database of `store`."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        yield connection

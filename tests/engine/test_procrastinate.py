@@ -10,59 +10,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from bankbridge.engine import Timer
 from bankbridge.engine.procrastinate import ProcrastinateEngine
-from bankbridge.store.sql import SqlStore, new_key, postgresql_store
-from bankbridge.store.sql.tables import SCHEMA
 from bankbridge.words.errors import EngineBusyError, StoreUnavailableError
 from bankbridge.words.ids import IntentId
-from tests import databases
 from tests.engine.recording import PATIENCE, InLoop, Recording, set_wake
 from tests.engine.worker import hasty
 from tests.store import values as v
 
-OURS = ", ".join([*SCHEMA.tables, "procrastinate_jobs", "procrastinate_workers"])
 NEVER = timedelta(hours=1)
-
-
-@pytest.fixture(scope="module")
-def key() -> str:
-    return new_key()
-
-
-@pytest.fixture(scope="module")
-def server(testrun_uid: str) -> Iterator[str]:
-    with databases.server(testrun_uid) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def shared(server: str, key: str) -> Iterator[str]:
-    """A database with everything in it, for the tests that leave no more than rows behind."""
-    with databases.database(server) as url:
-        store = postgresql_store(url, keys=[key], upgrade=True)
-        ProcrastinateEngine(store, upgrade=True)
-        store.close()
-        yield url
-
-
-@pytest.fixture
-def empty(server: str) -> Iterator[str]:
-    """A database of the test's own, empty."""
-    with databases.database(server) as url:
-        yield url
-
-
-@pytest.fixture
-def store(shared: str, key: str) -> Iterator[SqlStore]:
-    store = postgresql_store(shared, keys=[key])
-    yield store
-    store.close()
-    with psycopg.connect(shared, autocommit=True) as connection:
-        connection.execute(f"TRUNCATE {OURS} RESTART IDENTITY CASCADE")
 
 
 @pytest.fixture
@@ -76,20 +34,14 @@ def sweeping(store) -> ProcrastinateEngine:
     return hasty(store)
 
 
-@pytest.fixture
-def database(shared: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(shared, autocommit=True) as connection:
-        yield connection
-
-
-def jobs(database) -> list[tuple]:
-    return database.execute(
+def jobs(inside) -> list[tuple]:
+    return inside.execute(
         "SELECT task_name, args, scheduled_at, status::text FROM procrastinate_jobs ORDER BY id"
     ).fetchall()
 
 
-def workers(database) -> int:
-    return database.execute("SELECT count(*) FROM procrastinate_workers").fetchone()[0]
+def workers(inside) -> int:
+    return inside.execute("SELECT count(*) FROM procrastinate_workers").fetchone()[0]
 
 
 def in_(minutes: float) -> datetime:
@@ -133,14 +85,14 @@ def wait_until(holds) -> None:
 # --- jobs are committed with what makes them necessary -------------------------------------------------------
 
 
-def test_a_wake_up_has_a_job_with_nothing_in_it_but_an_id_and_a_version(store, engine, database):
+def test_a_wake_up_has_a_job_with_nothing_in_it_but_an_id_and_a_version(store, engine, inside):
     intent = add(store, at=in_(5))
-    assert jobs(database) == [
+    assert jobs(inside) == [
         ("bankbridge.wake", {"intent_id": "intent_1", "version": 0}, intent.wake.at, "todo")
     ]
 
 
-def test_a_transaction_that_is_undone_leaves_no_job(store, engine, database):
+def test_a_transaction_that_is_undone_leaves_no_job(store, engine, inside):
     link = v.with_link(store, v.link())
 
     def fail(tx):
@@ -150,56 +102,58 @@ def test_a_transaction_that_is_undone_leaves_no_job(store, engine, database):
 
     with pytest.raises(LookupError):
         store.transact(fail)
-    assert jobs(database) == []
+    assert jobs(inside) == []
 
 
-def test_a_later_wake_up_takes_the_place_of_the_one_before(store, engine, database):
+def test_a_later_wake_up_takes_the_place_of_the_one_before(store, engine, inside):
     intent = move(store, move(store, add(store, at=in_(5)), in_(7)), in_(3))
-    assert [(args["version"], at) for _, args, at, _ in jobs(database)] == [(2, intent.wake.at)]
+    assert [(args["version"], at) for _, args, at, _ in jobs(inside)] == [(2, intent.wake.at)]
 
 
-def test_an_intent_that_wakes_no_more_has_no_job(store, engine, database):
+def test_an_intent_that_wakes_no_more_has_no_job(store, engine, inside):
     kept = add(store, "intent_2")
     move(store, add(store), None)
-    assert [args["intent_id"] for _, args, _, _ in jobs(database)] == [kept.id]
+    assert [args["intent_id"] for _, args, _, _ in jobs(inside)] == [kept.id]
 
 
-def test_a_drain_of_hundreds_sets_all_timers_at_once(store, engine, database):
+def test_a_drain_of_hundreds_sets_all_timers_at_once(store, engine, inside):
     timers = [Timer(intent_id=IntentId(f"intent_{n}"), version=n, at=in_(5)) for n in range(300)]
-    with database.transaction():
-        engine.enqueue(database, timers)
-        engine.enqueue(database, timers[:100])
-        engine.cancel(database, [timer.intent_id for timer in timers[::2]])
-    assert sorted(args["version"] for _, args, _, _ in jobs(database)) == list(range(1, 300, 2))
+    with inside.transaction():
+        engine.enqueue(inside, timers)
+        engine.enqueue(inside, timers[:100])
+        engine.cancel(inside, [timer.intent_id for timer in timers[::2]])
+    assert sorted(args["version"] for _, args, _, _ in jobs(inside)) == list(range(1, 300, 2))
 
 
-def test_a_delivery_has_a_drain_in_the_same_commit_and_the_next_one_shares_it(store, engine, database):
+def test_a_delivery_has_a_drain_in_the_same_commit_and_the_next_one_shares_it(store, engine, inside):
     first, second = v.delivery("delivery_1"), v.delivery("delivery_2")
     store.add_deliveries([first])
-    assert jobs(database) == [("bankbridge.drain", {}, None, "todo")]
+    assert jobs(inside) == [("bankbridge.drain", {}, None, "todo")]
     store.add_deliveries([second])
     store.transact(lambda tx: tx.add_delivery(v.delivery("delivery_3")))
-    assert len(jobs(database)) == 1
+    assert len(jobs(inside)) == 1
 
-    database.execute("TRUNCATE procrastinate_jobs CASCADE")
+    inside.execute("TRUNCATE procrastinate_jobs CASCADE")
     assert store.add_deliveries([first, second]) == [False, False]
-    assert jobs(database) == []
+    assert jobs(inside) == []
 
 
 # --- jobs are done ---------------------------------------------------------------------------------------------
 
 
-def test_what_is_enqueued_is_done_and_leaves_nothing_behind(store, engine, database):
+def test_what_is_enqueued_is_done_and_leaves_nothing_behind(store, engine, inside):
     work = Recording(store)
     with running(engine, work):
         store.add_deliveries([v.delivery("delivery_1"), v.delivery("delivery_2")])
-        work.until("drained", 2)
+        assert work.wait(
+            lambda: sum(count for what, count, *_ in work.done if what == "drained") == 2, PATIENCE
+        )
         add(store, at=in_(0))
         work.until("woke", "intent_1", 0)
         wait_until(
-            lambda: [args for _, args, _, _ in jobs(database)] == [{"intent_id": "intent_1", "version": 1}]
+            lambda: [args for _, args, _, _ in jobs(inside)] == [{"intent_id": "intent_1", "version": 1}]
         )
-    assert workers(database) == 0
+    assert workers(inside) == 0
 
 
 async def test_in_an_event_loop_it_is_the_same(store, engine):
@@ -211,7 +165,7 @@ async def test_in_an_event_loop_it_is_the_same(store, engine):
     await run
 
 
-def test_a_timer_that_is_moved_to_now_is_not_waited_for(store, database):
+def test_a_timer_that_is_moved_to_now_is_not_waited_for(store, inside):
     """Nobody looks for an hour: a worker hears of it, unless it is just looking and has not seen it yet."""
     engine = ProcrastinateEngine(store, look_every=NEVER, sweep_every=NEVER)
     listening = (
@@ -219,24 +173,24 @@ def test_a_timer_that_is_moved_to_now_is_not_waited_for(store, database):
     )
     intent, work = add(store), Recording(store)
     with running(engine, work):
-        wait_until(lambda: database.execute(listening).fetchone() == (1,))
+        wait_until(lambda: inside.execute(listening).fetchone() == (1,))
         while not work.done:
             intent = move(store, move(store, intent, in_(5)), in_(0))
             work.wait(lambda: bool(work.done), 1)
     assert work.done[0][:2] == ("woke", "intent_1")
 
 
-def test_the_sweep_finds_what_has_no_job(store, sweeping, database):
+def test_the_sweep_finds_what_has_no_job(store, sweeping, inside):
     intent = add(store, at=in_(0))
     store.add_deliveries([v.delivery("delivery_1")])
-    database.execute("DELETE FROM procrastinate_jobs")
+    inside.execute("DELETE FROM procrastinate_jobs")
     work = Recording(store)
     with running(sweeping, work):
         work.until("drained", 1)
         work.until("performed", intent.id)
 
 
-def test_stopping_finishes_what_is_under_way(store, engine, database):
+def test_stopping_finishes_what_is_under_way(store, engine, inside):
     begun, go_on = threading.Event(), threading.Event()
 
     def slow(what):
@@ -251,7 +205,7 @@ def test_stopping_finishes_what_is_under_way(store, engine, database):
         engine.stop()
         threading.Timer(0.1, go_on.set).start()
     assert work.done == [("woke", "intent_1", 0)]
-    assert [status for _, _, _, status in jobs(database)] == ["todo"]
+    assert [status for _, _, _, status in jobs(inside)] == ["todo"]
 
 
 async def test_canceling_breaks_off_what_is_under_way(store, engine):
@@ -317,12 +271,12 @@ def test_it_runs_once_at_a_time_and_a_stop_may_come_early(store, engine):
 # --- what dies -----------------------------------------------------------------------------------------------
 
 
-def test_it_outlives_its_connections(store, engine, database, caplog):
+def test_it_outlives_its_connections(store, engine, inside, caplog):
     work = Recording(store)
     with running(engine, work):
         add(store, "intent_1", at=in_(0))
         work.until("woke", "intent_1", 0)
-        database.execute(
+        inside.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
@@ -330,10 +284,10 @@ def test_it_outlives_its_connections(store, engine, database, caplog):
         work.until("woke", "intent_2", 0)
 
 
-def test_a_worker_that_is_killed_while_it_holds_a_job_is_taken_over(store, shared, key, database):
+def test_a_worker_that_is_killed_while_it_holds_a_job_is_taken_over(store, database, the_key, inside):
     ProcrastinateEngine(store)  # this process only stores
     dying = subprocess.Popen(
-        [sys.executable, "-m", "tests.engine.worker", shared, key, "stuck"],
+        [sys.executable, "-m", "tests.engine.worker", database, the_key, "stuck"],
         stdout=subprocess.PIPE,
         text=True,
         bufsize=1,
@@ -346,7 +300,7 @@ def test_a_worker_that_is_killed_while_it_holds_a_job_is_taken_over(store, share
     finally:
         dying.kill()
         dying.communicate()
-    assert [status for *_, status in jobs(database)] == ["doing"]
+    assert [status for *_, status in jobs(inside)] == ["doing"]
 
     class OnlyByJobs(Recording):
         def claim(self, **_):
@@ -355,5 +309,5 @@ def test_a_worker_that_is_killed_while_it_holds_a_job_is_taken_over(store, share
     work = OnlyByJobs(store)
     with running(hasty(store), work):
         work.until("woke", "intent_1", 0)
-        wait_until(lambda: [args["version"] for _, args, _, _ in jobs(database)] == [1])
-        wait_until(lambda: workers(database) == 1)
+        wait_until(lambda: [args["version"] for _, args, _, _ in jobs(inside)] == [1])
+        wait_until(lambda: workers(inside) == 1)
