@@ -34,7 +34,7 @@ from bankbridge.machine.events import RefreshStarted, WokeUp
 from bankbridge.machine.intent import RefreshIntent, Scope, new_intent
 from bankbridge.machine.link import Link
 from bankbridge.provider import Provider
-from bankbridge.shells.inbox import drain
+from bankbridge.shells.inbox import BATCH, drain
 from bankbridge.store import Store, StoredDelivery, Transaction
 from bankbridge.store.sql import new_key, postgresql_store, sqlite_store
 from bankbridge.webhooks import Delivery
@@ -259,7 +259,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--links", type=int, default=2000, help="links at each provider (default: 2000)")
-    parser.add_argument("--limit", type=int, default=300, help="deliveries in a batch (default: 300)")
+    parser.add_argument("--limit", type=int, default=BATCH, help=f"deliveries in a batch (default: {BATCH})")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], help="only this one")
     parser.add_argument("--profile", type=Path, help="write cProfile's findings to this file")
     arguments = parser.parse_args()

@@ -302,7 +302,7 @@ class BankBridge:
             self._engine.wake()
             return
         try:
-            self._run(inbox.drain(self._core, limit=100))
+            self._run(inbox.drain(self._core, limit=inbox.BATCH))
         except Exception:  # noqa: BLE001 (what is wrong here must not be told to the sender, who would send it again)
             _log.exception("deliveries could not be drained; they wait for the next try")
 

@@ -1,22 +1,19 @@
 """What an engine is given to do: `bankbridge.engine.Work` in both colours, each a job of a face's driver."""
 
 from collections.abc import Collection, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import attrs
 
 from bankbridge.engine import Claim, Look, Timer
 from bankbridge.shells.connections import Core
-from bankbridge.shells.inbox import drain
+from bankbridge.shells.inbox import BATCH, drain
 from bankbridge.shells.jobs import Job
 from bankbridge.shells.refreshing import perform
 from bankbridge.shells.waking import claim_due, look, wake_one
 from bankbridge.words.ids import ConnectionName
 
 _T = TypeVar("_T")
-
-BATCH: Final = 100
-"""How many deliveries are drained in one transaction."""
 
 
 class Run(Protocol):
