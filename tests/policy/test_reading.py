@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from bankbridge import NEVER, ConfigurationError, Policy, Reason, Rule, Scope, Timing, policy_for
@@ -194,6 +194,14 @@ _POLICIES = st.builds(
 )
 
 
+# Whole policies are much to draw, and much to shrink.
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(
     rail=_POLICIES, fintoc=_POLICIES, bank=st.text(st.characters(exclude_categories=["Cs"])), name=st.data()
 )
@@ -219,6 +227,7 @@ def _later(policy: Policy, own: Policy) -> Policy:
     return attrs.evolve(own, retry=retry, cooldowns={**policy.cooldowns, **own.cooldowns})
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=10_000)))
 def test_every_duration_is_written_and_read_again(wait):
     assert duration_of(words_of_duration(wait)) == wait
