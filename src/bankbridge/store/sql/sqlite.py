@@ -65,7 +65,7 @@ class Sqlite:
             pool_timeout=PATIENCE.total_seconds(),
         )
         self.name = f"SQLite file {url.database!r}"
-        self._began_at = 0.0
+        self._began_at: float | None = None
         self._rests_until = 0.0
         event.listen(self.engine, "connect", _set_up)
         event.listen(self.engine, "begin", self._begin)
@@ -90,9 +90,11 @@ class Sqlite:
         self._began_at = time.monotonic()
 
     def _end(self, *_: object) -> None:
-        # Who held the lock for long lets others have it who may have waited: nobody else tells it that they do.
-        now = time.monotonic()
-        self._rests_until = now + _REST if now - self._began_at > _LONG else now
+        # Who held the lock for long leaves it free for a moment: others may wait, and nobody tells.
+        now, began_at = time.monotonic(), self._began_at
+        self._began_at = None
+        if began_at is not None and now - began_at > _LONG:
+            self._rests_until = now + _REST
 
     def mark(self, connection: sa.Connection, about: Collection[str]) -> None:
         """No two transactions run at once."""
