@@ -90,16 +90,15 @@ def bridge_store(bridge):
 
 
 def test_a_wake_up_that_was_replaced_does_nothing(place):
-    bridge = place.bridge()
+    bridge, another = place.bridge(), place.bridge(engine=None)
     over, moved, last = (place.refresh(bridge, number) for number in range(3))
-    store = bridge_store(bridge)
-    for intent in (over, moved):
-        place.wakes(intent, SOON, store)
-    place.wakes(moved, HOUR, store)
+    for intent in (over, moved, last):
+        place.wakes(intent, NOW, bridge_store(bridge))
+    # Somebody whom the engine does not hear replaces them.
+    place.wakes(moved, HOUR)
+    assert another.receive("small", {}, body(over)).status == 200
+    assert another.outcome(over.id).status is Status.SUCCEEDED
     with working(bridge):
-        assert bridge.receive("small", {}, body(over)).status == 200
-        until(lambda: bridge.outcome(over.id).status is Status.SUCCEEDED)
-        place.wakes(last, 2 * SOON, store)
         until(lambda: woken(bridge, last))
         place.bank.until(place.bank.polls)
     assert place.bank.polls() == [last.attempt.refresh_id]
@@ -110,9 +109,7 @@ def test_a_wake_up_survives_the_process_that_set_it(place):
     before = place.bridge()
     with working(before):
         intent = place.refresh(before)
-        intent = place.wakes(intent, SOON, bridge_store(before))
-        before.stop()
-    until(lambda: datetime.now(UTC) > intent.wake.at)
+    place.wakes(intent, NOW, bridge_store(before))
     assert place.bank.polls() == []
     after = place.bridge()
     with working(after):
