@@ -8,18 +8,32 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import attrs
 import psycopg
 import sqlalchemy as sa
 
 from bankbridge.store.sql.cluster import local_cluster
 
 
+@attrs.define
+class _Shared:
+    """A server that several fixtures of this process use at once."""
+
+    users: int = 0
+    url: str = ""
+    stack: ExitStack = attrs.field(factory=ExitStack)
+
+
+_SHARED: dict[str, _Shared] = {}
+
+
 @contextmanager
 def server(run: str, *, durable: bool = False) -> Iterator[str]:
     """The URL of the server of one run; its processes share it, and the last to leave stops it.
+    So do the fixtures of one process, which the package itself counts as one user.
 
     Unless it is to be ``durable``, a commit waits for no disk: what a power cut would do is not tested.
     """
@@ -27,6 +41,20 @@ def server(run: str, *, durable: bool = False) -> Iterator[str]:
     if given is not None:
         yield given
         return
+    shared = _SHARED.setdefault(run, _Shared())
+    if not shared.users:
+        shared.url = shared.stack.enter_context(_started(run, durable=durable))
+    shared.users += 1
+    try:
+        yield shared.url
+    finally:
+        shared.users -= 1
+        if not shared.users:
+            shared.stack.close()
+
+
+@contextmanager
+def _started(run: str, *, durable: bool) -> Iterator[str]:
     # Not in pytest's own folder: PostgreSQL does not run as root, and nobody else may look in there.
     with local_cluster(Path(tempfile.gettempdir()) / f"bankbridge-{run}", keep=False) as url:
         if not durable:
