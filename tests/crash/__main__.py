@@ -1,6 +1,6 @@
 """The long form: ``python -m tests.crash``. Exits with 1 when a promise was broken."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -10,6 +10,8 @@ from tests.crash.plan import Plan, plan_of
 from tests.crash.report import report
 from tests.crash.run import Ran, run
 from tests.crash.scene import ENGINES, FLEETS
+
+_SELDOM: Final = 20
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -39,7 +41,13 @@ def _run(plan: Plan, aside: Console) -> Ran:
     columns = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=aside, disable=not aside.is_terminal) as shown:
         task = shown.add_task("starting", total=len(plan.rounds))
-        return run(plan, on_step=lambda what, done: shown.update(task, description=what, completed=done))
+
+        def step(what: str, done: int) -> None:
+            shown.update(task, description=what, completed=done)
+            if not aside.is_terminal and done % _SELDOM == 0:
+                aside.print(f"{done} of {len(plan.rounds)} rounds", highlight=False)
+
+        return run(plan, on_step=step)
 
 
 if __name__ == "__main__":

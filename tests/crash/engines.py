@@ -41,4 +41,5 @@ def engine_of(settings: Settings, store: SqlStore) -> Engine:
     is_fast = settings.time.speed != 1
     if settings.engine == "procrastinate":
         return _Hastened(store, settings.time) if is_fast else ProcrastinateEngine(store)
-    return Embedded(every=EVERY / settings.time.speed)
+    is_elsewhere = settings.role == "web" and not settings.is_alone
+    return Embedded(every=EVERY / settings.time.speed, elsewhere=is_elsewhere)

@@ -39,11 +39,15 @@ class Ran:
 
 
 def run(
-    plan: Plan, *, on_step: Callable[[str, int], None] = lambda _what, _done: None, speed: float = SPEED
+    plan: Plan,
+    *,
+    on_step: Callable[[str, int], None] = lambda _what, _done: None,
+    speed: float = SPEED,
+    cluster: str | None = None,
 ) -> Ran:
-    """Play a plan. ``on_step`` is told what goes on, and how many rounds are over."""
+    """Play a plan. ``on_step`` is told what goes on, and how many rounds are over; the others are `scene_of`'s."""
     began = time.monotonic()
-    with scene_of(plan, speed=speed) as scene:
+    with scene_of(plan, speed=speed, cluster=cluster) as scene:
         start = scene.clock.now()
         people = People(scene)
         scene.turn(plan.rates)

@@ -73,9 +73,17 @@ class Scene:
 
 @contextmanager
 def scene_of(
-    plan: Plan, *, speed: float = SPEED, timings: Mapping[str, Any] | None = None
+    plan: Plan,
+    *,
+    speed: float = SPEED,
+    timings: Mapping[str, Any] | None = None,
+    cluster: str | None = None,
 ) -> Iterator[Scene]:
-    """Everything under way, with no fault yet. ``timings`` are the emulators' own, by provider."""
+    """Everything under way, with no fault yet.
+
+    ``timings`` are the emulators' own, by provider. ``cluster`` names the PostgreSQL server to share with others
+    (see `tests.databases.server`).
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="bankbridge-crash-")))
         clock = Clock(speed=speed)
@@ -90,7 +98,7 @@ def scene_of(
         port = stack.enter_context(_reserved_port())
         url = f"http://127.0.0.1:{port}"
         connections = {name: _connection(name, one, urls[name], url) for name, one in emulators.items()}
-        database = stack.enter_context(_database(plan.database, folder))
+        database = stack.enter_context(_database(plan.database, folder, cluster))
         keys = (new_key(),)
         _set_up(database, keys, plan.engine)
         fleet = Fleet(
@@ -106,7 +114,9 @@ def scene_of(
                     folder=folder,
                     port=port,
                 )
+                # A web process less is a start less to wait for.
                 for name in FLEETS[plan.database]
+                if not plan.brief or name != "web-2"
             ]
         )
         ledger = stack.enter_context(Ledger(database).looking())
@@ -151,9 +161,9 @@ def _reserved_port() -> Iterator[int]:
 
 
 @contextmanager
-def _database(kind: str, folder: Path) -> Iterator[str]:
+def _database(kind: str, folder: Path, cluster: str | None) -> Iterator[str]:
     if kind == "sqlite":
         yield str(folder / "bridge.db")
         return
-    with databases.server(f"crash-{folder.name}") as server, databases.database(server) as url:
+    with databases.server(cluster or folder.name) as server, databases.database(server) as url:
         yield url

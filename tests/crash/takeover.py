@@ -37,10 +37,10 @@ class TakenOver:
     refreshes: int
 
 
-def take_over(engine: str, *, how: str, speed: float = 1.0) -> TakenOver:
+def take_over(engine: str, *, how: str, speed: float = 1.0, cluster: str | None = None) -> TakenOver:
     """Let a worker go for good, in three on PostgreSQL, and wait until the others have done what it held."""
-    plan = Plan(seed=0, database="postgresql", engine=engine, rounds=())
-    with scene_of(plan, speed=speed, timings=TIMINGS) as scene:
+    plan = Plan(seed=0, database="postgresql", engine=engine, rounds=(), brief=True)
+    with scene_of(plan, speed=speed, timings=TIMINGS, cluster=cluster) as scene:
         # The first create is answered 429, so that the second one is a worker's.
         link = scene.emulators["rail"].add_link(attempts=["rate_limited"])
         press(scene, "add_link", connection="rail", link_id=link.link_id, token=link.link_token)

@@ -25,8 +25,9 @@ RUNS = [
 
 
 @pytest.mark.parametrize(("database", "engine", "seed"), RUNS)
-def test_processes_are_killed_and_nothing_is_lost(database, engine, seed):
-    ran = run(plan_of(seed, rounds=6, database=database, engine=engine, brief=True), speed=BRIEFLY)
+def test_processes_are_killed_and_nothing_is_lost(testrun_uid, database, engine, seed):
+    plan = plan_of(seed, rounds=6, database=database, engine=engine, brief=True)
+    ran = run(plan, speed=BRIEFLY, cluster=testrun_uid)
     assert ran.balance.broken == ()
     assert sum(ran.kills.values()) == 6
     assert sum(ran.killed.values()) >= 6
