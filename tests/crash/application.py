@@ -1,14 +1,11 @@
-"""A process of the application under test: ``python -m tests.crash.application SETTINGS.json``.
+"""A process of the application under test.
 
 ``web`` takes webhooks and what people ask for; ``worker`` does what is due. Both are what a reader of the how-to pages
 would write, with the harness's clock, traps, and a record of the news.
 """
 
-import os
 import signal
 import socket
-import sys
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from datetime import timedelta
@@ -46,14 +43,7 @@ _RETRIES: Final[Mapping[Reason, Rule]] = {
 def main(path: str) -> None:
     """Work until somebody ends it, in whatever way."""
     settings = Settings.read(path)
-    threading.Thread(target=_outlive_nobody, daemon=True).start()
     {"web": web, "worker": worker}[settings.role](settings)
-
-
-def _outlive_nobody() -> None:
-    """End with the harness, however that ends: it holds the other end of the pipe."""
-    sys.stdin.read()
-    os._exit(0)
 
 
 def web(settings: Settings) -> None:
@@ -119,7 +109,3 @@ def _asking(bridge: AsyncBankBridge) -> Callable[[Request], Any]:
         )
 
     return ask
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
