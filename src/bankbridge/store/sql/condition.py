@@ -18,7 +18,7 @@ from bankbridge.store.sql.schema import REVISION, foreign_tables, revision_of
 from bankbridge.store.sql.sealing import Renew, Sealer
 from bankbridge.store.sql.statements import NEXT_WAKE_AT
 from bankbridge.store.sql.store import database_of
-from bankbridge.store.sql.tables import DELIVERIES, INTENTS, IS_WAITING, LINKS, SCHEMA
+from bankbridge.store.sql.tables import DELIVERIES, INTENTS, IS_WAITING, LINKS, LOG, SCHEMA
 from bankbridge.words.errors import ConfigurationError, StoreKeyError, StoreUnavailableError
 
 _T = TypeVar("_T")
@@ -214,25 +214,28 @@ def _work(connection: sa.Connection) -> Waiting:
 
 
 def _sealed(connection: sa.Connection, sealer: Sealer) -> Sealed:
-    opens: Mapping[sa.Table, Renew] = {
-        LINKS: sealer.renew_link,
-        INTENTS: sealer.renew_often,
-        DELIVERIES: sealer.renew_often,
+    opens: Mapping[sa.Table, tuple[sa.Column[bytes], Renew]] = {
+        LINKS: (LINKS.c.document, sealer.renew_link),
+        INTENTS: (INTENTS.c.document, sealer.renew_often),
+        DELIVERIES: (DELIVERIES.c.document, sealer.renew_often),
+        LOG: (LOG.c.told, sealer.renew_often),
     }
     counted = Sealed()
-    for table, anew in opens.items():
-        for document in _sample(connection, table):
+    for table, (column, anew) in opens.items():
+        for document in _sample(connection, table, column):
             counted = _with(counted, document, anew)
     return counted
 
 
-def _sample(connection: sa.Connection, table: sa.Table) -> set[bytes]:
+def _sample(connection: sa.Connection, table: sa.Table, column: sa.Column[bytes]) -> set[bytes]:
     first = tuple(table.primary_key.columns)
     last = tuple(column.desc() for column in first)
     return {
         bytes(document)
         for order in (first, last)
-        for document in connection.scalars(sa.select(table.c.document).order_by(*order).limit(SAMPLE))
+        for document in connection.scalars(
+            sa.select(column).where(column.is_not(None)).order_by(*order).limit(SAMPLE)
+        )
     }
 
 
