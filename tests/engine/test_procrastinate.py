@@ -311,3 +311,15 @@ def test_a_worker_that_is_killed_while_it_holds_a_job_is_taken_over(store, datab
         work.until("woke", "intent_1", 0)
         wait_until(lambda: [args["version"] for _, args, _, _ in jobs(inside)] == [1])
         wait_until(lambda: workers(inside) == 1)
+
+
+def test_a_drain_that_a_dead_worker_held_gives_way_to_the_one_that_waits(store, sweeping, inside):
+    """The held one bars the other by their lock, and cannot be put back beside it."""
+    store.add_deliveries([v.delivery("delivery_1")])
+    inside.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour')")
+    inside.execute("SELECT procrastinate_fetch_job_v2('{bankbridge}', id) FROM procrastinate_workers")
+    store.add_deliveries([v.delivery("delivery_2")])
+    assert [status for *_, status in jobs(inside)] == ["doing", "todo"]
+    with running(sweeping, Recording(store)):
+        wait_until(lambda: jobs(inside) == [] and workers(inside) == 1)
+    assert store.transact(lambda tx: tx.waiting_deliveries(limit=1)) == []
