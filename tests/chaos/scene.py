@@ -118,7 +118,7 @@ def scene_of(plan: Plan, options: Mapping[str, Any]) -> Iterator[Scene]:
     with ExitStack() as stack:
         emulators = {name: EMULATORS[name](clock, seed=plan.seed) for name in names}
         for emulator in emulators.values():
-            _hasten(emulator)
+            hasten(emulator)
         doors = {name: _Counting(one.app, clock) for name, one in emulators.items()}
         urls = {name: stack.enter_context(Server(door)).url for name, door in doors.items()}
         early = _Early(emulators, clock)
@@ -181,7 +181,7 @@ def _opener(
     return opened
 
 
-def _hasten(emulator: Any) -> None:
+def hasten(emulator: Any) -> None:
     """A ``slow`` answer takes real seconds: here only so long that everything else comes first."""
     for middleware in emulator.app.user_middleware:
         if middleware.cls is FaultyHttp:

@@ -14,7 +14,7 @@ from bankbridge.emulation import Clock, Server
 from bankbridge.engine.procrastinate import ProcrastinateEngine
 from bankbridge.store.sql import migrate, new_key, postgresql_store
 from tests import databases
-from tests.chaos.scene import _hasten
+from tests.chaos.scene import hasten
 from tests.crash.door import Door
 from tests.crash.ledger import Ledger
 from tests.crash.plan import Plan
@@ -92,7 +92,7 @@ def scene_of(
             name: EMULATORS[name](clock, seed=plan.seed, **given.get(name, {})) for name in ("rail", "fintoc")
         }
         for emulator in emulators.values():
-            _hasten(emulator)
+            hasten(emulator)
         doors = {name: Door(one.app) for name, one in emulators.items()}
         urls = {name: stack.enter_context(Server(door)).url for name, door in doors.items()}
         port = stack.enter_context(_reserved_port())
