@@ -343,6 +343,7 @@ def shown(store: Any, setting: str) -> str:
         ("lock_timeout", "30s"),
         ("idle_in_transaction_session_timeout", "30s"),
         ("synchronous_commit", "on"),
+        *((f"enable_{way}", "off") for way in ("seqscan", "sort", "hashjoin", "mergejoin")),
         ("application_name", "bankbridge"),
     ],
 )
