@@ -2,6 +2,8 @@
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -146,6 +148,18 @@ def test_a_store_that_is_not_there_is_not_made(desk, tmp_path):
     assert not os.path.lexists("other.db")
     (tmp_path / "bankbridge.toml").write_text(text.replace("path = 'store.db'", ""))
     assert "is kept in memory" in run().stderr
+
+
+def test_a_store_of_an_older_version_is_left_as_it_is(desk, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "old.db")) as old, old:
+        old.execute("CREATE TABLE bankbridge_revision (version_num TEXT)")
+        old.execute("INSERT INTO bankbridge_revision VALUES ('0001')")
+    text = (tmp_path / "bankbridge.toml").read_text()
+    (tmp_path / "bankbridge.toml").write_text(text.replace("store.db", "old.db"))
+    result = run()
+    assert (result.exit_code, "run `bankbridge store upgrade`" in result.stderr) == (2, True)
+    with closing(sqlite3.connect(tmp_path / "old.db")) as old:
+        assert old.execute("SELECT version_num FROM bankbridge_revision").fetchall() == [("0001",)]
 
 
 def test_a_policy_of_its_own_file_is_tried_on_what_happened(desk, tmp_path):

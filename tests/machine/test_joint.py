@@ -4,6 +4,7 @@ import attrs
 import pytest
 
 from bankbridge.machine.advance import advance
+from bankbridge.machine.attempt import AccountStatus
 from bankbridge.machine.effects import ReadRefresh
 from bankbridge.machine.events import (
     CreateRefused,
@@ -66,6 +67,12 @@ def test_one_word_ends_a_link(word: Event, status: Status):
         ((reported(A), vanished(B), reported(C)), Status.SUCCEEDED, None),
         ((reported(A), failed(B), vanished(C)), Status.PARTIAL, Reason.NEEDS_SUPPORT),
         ((vanished(A), failed(B), vanished(C)), Status.FAILED, Reason.NEEDS_SUPPORT),
+        ((vanished(A), reported(B, AccountStatus.FAILED), vanished(C)), Status.FAILED, Reason.UNKNOWN),
+        (
+            (failed(A), reported(B, AccountStatus.REJECTED), vanished(C)),
+            Status.REJECTED,
+            Reason.NEEDS_SUPPORT,
+        ),
     ],
 )
 def test_every_account_is_waited_for_and_counts(results, status: Status, reason: Reason | None):

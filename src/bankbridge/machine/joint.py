@@ -5,7 +5,7 @@ from typing import Final, Protocol, TypeAlias
 
 import attrs
 
-from bankbridge.machine.attempt import AccountStatus, Attempt, End, EndKind
+from bankbridge.machine.attempt import AccountResult, AccountStatus, Attempt, End, EndKind
 from bankbridge.machine.status import Status
 from bankbridge.words.ids import AccountId
 from bankbridge.words.reasons import Failure, Reason
@@ -52,6 +52,9 @@ _WHOLE: Final = (EndKind.SUCCEEDED, EndKind.CANCELED)
 
 # Not *link gone*: the link is there, and connecting it again brings accounts back.
 _EMPTY: Final = Failure(reason=Reason.LINK_EXPIRED, message="every account of the link vanished", ours=True)
+
+# A bad end without a word why is still one.
+_UNSAID: Final = Failure(reason=Reason.UNKNOWN, message="the provider gave no reason", ours=True)
 
 NO_ANSWER: Final = Failure(reason=Reason.NO_ANSWER, ours=True)
 
@@ -119,9 +122,9 @@ class EveryAccount:
             return Over(status=_END_STATUS[end.kind], failure=failure)
         if fresh:
             return Over(status=Status.SUCCEEDED)
-        if failure is not None:
-            rejected = any(result.account_id in awaited for result in attempt.having(AccountStatus.REJECTED))
-            return Over(status=Status.REJECTED if rejected else Status.FAILED, failure=failure)
+        if bad := _bad_ends(attempt, awaited):
+            rejected = bad[0].status is AccountStatus.REJECTED
+            return Over(status=Status.REJECTED if rejected else Status.FAILED, failure=failure or _UNSAID)
         if vanished and not awaited:
             return Over(status=Status.FAILED, failure=_EMPTY)
         return Over(status=Status.LOST, failure=NO_ANSWER)
@@ -139,7 +142,11 @@ def blame(failure: Failure | None, attempt: Attempt) -> Failure | None:
 
 
 def _worst_failure(attempt: Attempt, awaited: AbstractSet[AccountId]) -> Failure | None:
-    """A rejection's failure before a failure's; among equals the first account's, so that order can't matter."""
-    results = (*attempt.having(AccountStatus.REJECTED), *attempt.having(AccountStatus.FAILED))
-    failures = (result.failure for result in results if result.account_id in awaited)
+    failures = (result.failure for result in _bad_ends(attempt, awaited))
     return blame(next((failure for failure in failures if failure is not None), None), attempt)
+
+
+def _bad_ends(attempt: Attempt, awaited: AbstractSet[AccountId]) -> list[AccountResult]:
+    """Rejections before failures; among equals the first account's, so that order can't matter."""
+    results = (*attempt.having(AccountStatus.REJECTED), *attempt.having(AccountStatus.FAILED))
+    return [result for result in results if result.account_id in awaited]

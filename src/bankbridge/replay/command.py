@@ -71,7 +71,8 @@ def replay(
         configured = read_config(config)
         _see_the_store(configured.store)
         policies = None if policy is None else read_policy(policy, configured.providers)
-        with BankBridge.from_config(config) as bridge:
+        store = configured.store.open(upgrade=False)
+        with BankBridge(configured.providers, store=store, policies=configured.policies) as bridge:
             found = bridge.replay(
                 link_id=link,
                 connection=connection,

@@ -54,8 +54,11 @@ class StoreSettings:
     url: str | None = attrs.field(default=None, repr=False)
     keys: tuple[str, ...] = attrs.field(default=(), repr=False)
 
-    def open(self) -> Store:
-        """The store. Raises like `bankbridge.store.sql.SqlStore`."""
+    def open(self, *, upgrade: bool = True) -> Store:
+        """The store; a SQLite file of an older version is left as it is where ``upgrade`` is false.
+
+        Raises like `bankbridge.store.sql.SqlStore`.
+        """
         if self.path is None and self.url is None:
             from bankbridge.store.memory import MemoryStore  # noqa: PLC0415 (one of them)
 
@@ -65,7 +68,7 @@ class StoreSettings:
 
         if self.url is not None:
             return postgresql_store(self.url, keys=self.keys)
-        return sqlite_store(cast("str", self.path), keys=self.keys)
+        return sqlite_store(cast("str", self.path), keys=self.keys, upgrade=upgrade)
 
 
 @attrs.frozen(kw_only=True)
