@@ -1,5 +1,6 @@
 """The engine: what is configured, whether it can work, and whether anybody does."""
 
+import sys
 import threading
 import time
 
@@ -78,11 +79,11 @@ def test_without_a_worker_and_with_one(clinic, postgresql_url):
 
 
 def test_a_package_that_is_not_installed(clinic, postgresql_url, monkeypatch):
-    for name in ("bankbridge.doctor.workers", "bankbridge.engine.procrastinate"):
-        monkeypatch.delitem(__import__("sys").modules, name, raising=False)
-    monkeypatch.setitem(__import__("sys").modules, "procrastinate", None)
-    for name in list(__import__("sys").modules):
-        if name.startswith(("bankbridge.engine.procrastinate.", "procrastinate.")):
-            monkeypatch.delitem(__import__("sys").modules, name)
+    for name in list(sys.modules):
+        if name.startswith(
+            ("bankbridge.doctor.workers", "bankbridge.engine.procrastinate", "procrastinate.")
+        ):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "procrastinate", None)
     check = clinic.examine(configured(postgresql_url)).one("engine")
     assert (check.verdict, check.remedy) == (Verdict.PROBLEM, "pip install 'bankbridge[procrastinate]'")
