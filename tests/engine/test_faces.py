@@ -10,6 +10,10 @@ import pytest
 
 from bankbridge import AsyncBankBridge, BankBridge
 from bankbridge.engine.embedded import Embedded
+from bankbridge.engine.procrastinate import ProcrastinateEngine
+from bankbridge.shells.engines import engine_settings
+from bankbridge.store.memory import MemoryStore
+from bankbridge.store.sql import postgresql_store
 from bankbridge.words.errors import ConfigurationError, EngineBusyError
 from bankbridge_rail import Rail
 
@@ -77,3 +81,15 @@ def test_settings_that_cannot_work_are_said():
         "engine.every: must be longer than nothing",
         "engine.concurrency: must be at least 1",
     )
+
+
+def test_the_configuration_may_name_procrastinate(database, the_key):
+    settings = engine_settings({"kind": "procrastinate", "concurrency": 3, "look_every": 0.1})
+    store = postgresql_store(database, keys=[the_key])
+    engine = settings.open(store)
+    assert isinstance(engine, ProcrastinateEngine)
+    assert (engine._rules.concurrency, engine._rules.look_every) == (3, timedelta(seconds=0.1))
+    with BankBridge(PROVIDERS, store=store, engine=engine) as bridge, bridge.running():
+        assert engine.is_at_work
+    with pytest.raises(ConfigurationError, match="needs a store in PostgreSQL"):
+        settings.open(MemoryStore())
