@@ -84,7 +84,7 @@ class Desk:
         """The connection's, and the folder's of the payloads."""
         return ConnectionName("fintoc" if issubclass(self.kind, Fintoc) else "rail")
 
-    def another(self, kind: type) -> BankBridge:
+    def another(self, kind: type, **options: Any) -> BankBridge:
         """A process with the same store, and perhaps with another version of the plugin."""
         return BankBridge(
             {self.name: self._scripted(kind)},
@@ -92,6 +92,7 @@ class Desk:
             clock=self.clock,
             new_id=lambda: IntentId(f"rfi_{next(self.numbers)}"),
             on_news=self.told.append,
+            **options,
         )
 
     def clock(self) -> datetime:

@@ -8,7 +8,8 @@ from bankbridge.machine.link import Link
 from bankbridge.machine.notices import Notice, Subject
 from bankbridge.shells.connections import Connection
 from bankbridge.shells.news import News
-from bankbridge.shells.routing import Arrival, route
+from bankbridge.shells.routing import KEPT, Arrival, Routed, route
+from bankbridge.shells.saying import notices_of
 from bankbridge.shells.telling import Telling
 from bankbridge.store import Parked, StoredDelivery, Transaction
 from bankbridge.words.ids import DeliveryId, RefreshId
@@ -52,10 +53,7 @@ def retry_parked(
             if stored is None or (parked.delivery_id, parked.index) in heard:
                 continue
             heard.add((parked.delivery_id, parked.index))
-            notice = connection.provider.translate(stored.delivery)[parked.index]
-            routed = route(
-                Arrival(tx=tx, connection=connection, notice=notice, delivery_id=stored.id, now=now)
-            )
+            routed = _route(tx, connection, stored, parked, now)
             if routed is not None:
                 tx.unpark(parked)
                 tx.settle_delivery(stored.id, routed.result, at=now)
@@ -63,6 +61,16 @@ def retry_parked(
                 if routed.appeared is not None:
                     abouts.extend(_subjects(routed.appeared))
     return news
+
+
+def _route(
+    tx: Transaction, connection: Connection, stored: StoredDelivery, parked: Parked, now: datetime
+) -> Routed | None:
+    notices = notices_of(connection, stored)
+    if parked.index >= len(notices):
+        return Routed(result=f"{KEPT}its plugin says less of it than when it was parked")
+    notice = notices[parked.index]
+    return route(Arrival(tx=tx, connection=connection, notice=notice, delivery_id=stored.id, now=now))
 
 
 def commit(story: Telling, connection: Connection) -> list[News]:

@@ -20,6 +20,7 @@ from bankbridge.shells.connections import Connection, Core
 from bankbridge.shells.jobs import Job, transact
 from bankbridge.shells.replay import Heard, NowUnderstood
 from bankbridge.shells.routing import KEPT
+from bankbridge.shells.saying import notices_of
 from bankbridge.store import Settled, StoredDelivery
 from bankbridge.words.ids import AccountId, ConnectionName
 
@@ -45,7 +46,7 @@ def heard_now(
         received_at=stored.delivery.received_at,
         at=at,
         result=result,
-        notices=tuple(connection.provider.translate(stored.delivery)),
+        notices=tuple(notices_of(connection, stored)),
     )
 
 
