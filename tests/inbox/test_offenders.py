@@ -7,12 +7,12 @@ from typing import Any
 import attrs
 import pytest
 
-from bankbridge import Status
+from bankbridge import NowUnderstood, Status
 from bankbridge.machine.attempt import Attempt
 from bankbridge.machine.joint import NotYet, Over, Verdict
 from bankbridge.machine.notices import Subject
+from bankbridge.shells.connections import policy_for
 from bankbridge.shells.parking import retry_parked
-from bankbridge.shells.policies import policy_for
 from bankbridge_rail import Rail
 from tests.shells.scripted import LINK, Desk
 from tests.store import values as v
@@ -68,7 +68,7 @@ def test_a_plugin_that_fails_over_one_delivery(sqlite, caplog):
     assert "test_offenders.py" in said.getMessage()
     assert SECRET not in caplog.text
     # Mended, the plugin understands it, and a replay finds that.
-    found = [one for one in desk.another(Rail).replay() if one.__class__.__name__ == "NowUnderstood"]
+    found = [one for one in desk.another(Rail).replay() if isinstance(one, NowUnderstood)]
     assert [one.delivery_id for one in found] == [bad]
 
 
