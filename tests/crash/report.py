@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from typing import Final
 
 from rich import box
 from rich.console import Console
@@ -12,7 +13,7 @@ from tests.crash.balance import DOUBLED, EXTRA, LOST, WRONG
 from tests.crash.plan import Plan
 from tests.crash.run import Ran
 
-_SHOWN = 40
+_SHOWN: Final = 40
 
 
 def command_for(plan: Plan) -> str:
@@ -23,11 +24,15 @@ def command_for(plan: Plan) -> str:
 
 def report(console: Console, ran: Ran) -> None:
     """Kills, faults, and the balance, with every broken promise."""
-    console.print(_counted("Killed, by process", ran.killed))
-    console.print(_counted("Killed, by moment (rounds)", ran.kills))
-    console.print(_counted("What went wrong besides", {**ran.faults, **ran.counts}))
-    if ran.errors:
-        console.print(_counted("What the application answered instead, and was asked again", ran.errors))
+    for title, counts in (
+        ("Killed, by process", ran.killed),
+        ("Rounds, by the moment of the kill", ran.kills),
+        ("What went wrong besides", {**ran.faults, **ran.counts}),
+        ("What the application answered instead, and was asked again", ran.errors),
+    ):
+        if counts:
+            console.print(title, style="italic", highlight=False)
+            console.print(_counted(counts))
     for name, codes in ran.died.items():
         console.print(f"{name} ended by itself {len(codes)} times: {codes}", style="yellow", highlight=False)
     console.print(_balance(ran))
@@ -42,6 +47,7 @@ def report(console: Console, ran: Ran) -> None:
         f"{sum(ran.killed.values())} processes killed in {ran.seconds:.0f} s; {ran.virtual / 3600:.1f} h went by at "
         "the providers",
         highlight=False,
+        soft_wrap=True,
     )
     if ran.balance.broken:
         console.print(
@@ -66,10 +72,8 @@ def _balance(ran: Ran) -> Table:
     return table
 
 
-def _counted(title: str, counts: Mapping[str, int]) -> Table:
-    table = Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=False, padding=(0, 1, 0, 0)
-    )
+def _counted(counts: Mapping[str, int]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_header=False, padding=(0, 1, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(justify="right")
     for name, count in sorted(counts.items()):
