@@ -29,6 +29,7 @@ def test_processes_are_killed_and_nothing_is_lost(testrun_uid, database, engine,
     plan = plan_of(seed, rounds=6, database=database, engine=engine, brief=True)
     ran = run(plan, speed=BRIEFLY, cluster=testrun_uid)
     assert ran.balance.broken == ()
+    assert ran.died == {}
     assert sum(ran.kills.values()) == 6
     assert sum(ran.killed.values()) >= 6
     assert ran.balance.deliveries
