@@ -19,6 +19,9 @@ from bankbridge.words.errors import PayloadError
 
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])[A-Z]")
 
+# A capital in what may be a key, as it is written; what is escaped may be one, too.
+_HUMPED_KEY: Final = re.compile(rb'[A-Z][^"]*"\s*:|\\u')
+
 # Levels in which keys are looked at: nothing that is read lies deeper.
 _DEEPEST: Final = 6
 
@@ -62,7 +65,7 @@ def translate_by(
     said = "?"
     try:
         raw = event_of(delivery).raw
-        event = Payload(_in_snake_case(raw))
+        event = Payload(_in_snake_case(raw) if _HUMPED_KEY.search(delivery.body) else raw)
         said = event.maybe_text("type") or "?"
         at = event.maybe_moment("created_at")
         if (spoken := instead(event)) is not None:
@@ -83,8 +86,6 @@ def _in_snake_case(value: object, depth: int = _DEEPEST) -> object:
         read = {
             key: _in_snake_case(inner, depth - 1) for key, inner in cast(dict[str, object], value).items()
         }
-        if all(map(str.islower, read)):
-            return read
         return {_HUMP.sub(_lowered, key): inner for key, inner in read.items()} | read
     if isinstance(value, list):
         return [_in_snake_case(inner, depth - 1) for inner in cast(list[object], value)]

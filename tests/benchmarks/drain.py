@@ -28,13 +28,14 @@ from typing import Any
 import psycopg
 
 from bankbridge import BankBridge, Status, policy_for
+from bankbridge.engine import BATCH
 from bankbridge.machine.advance import advance
 from bankbridge.machine.attempt import WakePurpose
 from bankbridge.machine.events import RefreshStarted, WokeUp
 from bankbridge.machine.intent import RefreshIntent, Scope, new_intent
 from bankbridge.machine.link import Link
 from bankbridge.provider import Provider
-from bankbridge.shells.inbox import BATCH, drain
+from bankbridge.shells.inbox import drain
 from bankbridge.store import Store, StoredDelivery, Transaction
 from bankbridge.store.sql import new_key, postgresql_store, sqlite_store
 from bankbridge.webhooks import Delivery

@@ -24,14 +24,15 @@ from typing import Any, Final
 import uvicorn
 
 from bankbridge import AsyncBankBridge, BankBridge
+from bankbridge.engine import BATCH
 from bankbridge.engine.embedded import Embedded
+from bankbridge.engine.shift import GATHERING
 from bankbridge.server import webhook_app
 from bankbridge.shells.working import Tasks
 from bankbridge.store.sql import SqlStore
 from tests.benchmarks.end_to_end_stories import PROVIDERS
 
 ROOT: Final = Path(__file__).parents[2]
-_IDLE_SECONDS: Final = 0.002
 _PATIENCE_SECONDS: Final = 300
 
 
@@ -69,14 +70,13 @@ def work(url: str, key: str, count: int) -> None:
         _say(ready=True)
         threading.Thread(target=_when_told, args=(told.set,), daemon=True).start()
         while not told.is_set():
-            drained = tasks.drain()
-            if not drained:
-                told.wait(_IDLE_SECONDS)
-                continue
-            batches.append((times[-1].timestamp(), time.time(), drained))
+            if drained := tasks.drain():
+                batches.append((times[-1].timestamp(), time.time(), drained))
             left -= drained
             if left <= 0 < left + drained:
                 _say(done=time.time())
+            if drained < BATCH:  # as the engine does
+                told.wait(GATHERING.total_seconds())
         _say(batches=batches)
 
 

@@ -8,7 +8,7 @@ store; another engine is one more class with these methods.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 
@@ -52,6 +52,10 @@ class Claim:
     effects: tuple[Effect, ...]
 
 
+BATCH: Final = 300
+"""How many deliveries are drained in one transaction: tens of milliseconds, in which nobody else writes to SQLite."""
+
+
 class Work(Protocol):
     """What an engine is there to call, blocking, from any of its threads.
 
@@ -65,7 +69,7 @@ class Work(Protocol):
         ...
 
     def drain(self) -> int:
-        """Apply one batch of the deliveries that wait. Returns how many; 0 when none waits any more."""
+        """Apply one batch of the deliveries that wait. Returns how many: fewer than `BATCH` when no more wait."""
         ...
 
     def claim(self, *, limit: int, avoid: Collection[ConnectionName] = ()) -> Sequence[Claim]:

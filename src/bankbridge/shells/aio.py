@@ -13,7 +13,7 @@ from typing import Final, Self, TypeVar
 import httpx
 
 from bankbridge.banking import Account, Movement
-from bankbridge.engine import Engine
+from bankbridge.engine import BATCH, Engine
 from bankbridge.engine.embedded import Embedded
 from bankbridge.machine.events import Canceler
 from bankbridge.machine.intent import RefreshIntent, Scope
@@ -315,7 +315,7 @@ class AsyncBankBridge:
             self._engine.wake()
             return
         try:
-            await self._run(inbox.drain(self._core, limit=inbox.BATCH))
+            await self._run(inbox.drain(self._core, limit=BATCH))
         except Exception:  # noqa: BLE001 (what is wrong here must not be told to the sender, who would send it again)
             _log.exception("deliveries could not be drained; they wait for the next try")
 

@@ -31,10 +31,6 @@ LARGEST_BODY: Final = 1_000_000
 """Bytes: hundreds of times the largest documented event of either provider."""
 
 
-BATCH: Final = 300
-"""How many deliveries are drained in one transaction: tens of milliseconds, in which nobody else writes to SQLite."""
-
-
 @attrs.frozen(kw_only=True)
 class Answer:
     """What to answer the sender of a delivery: a status, and a short text that gives nothing away."""

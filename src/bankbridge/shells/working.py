@@ -5,9 +5,9 @@ from typing import Protocol, TypeVar
 
 import attrs
 
-from bankbridge.engine import Claim, Look, Timer
+from bankbridge.engine import BATCH, Claim, Look, Timer
 from bankbridge.shells.connections import Core
-from bankbridge.shells.inbox import BATCH, drain
+from bankbridge.shells.inbox import drain
 from bankbridge.shells.jobs import Job
 from bankbridge.shells.refreshing import perform
 from bankbridge.shells.waking import claim_due, look, wake_one
