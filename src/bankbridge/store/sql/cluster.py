@@ -38,3 +38,5 @@ def local_cluster(folder: str | Path, *, keep: bool = True) -> Generator[str]:
         yield server.get_uri().replace(":@", "@")  # it has no password, and need not look as if
     finally:
         server.cleanup()
+        # The package would hand it out again in this process, but not start it if nobody else has kept it running.
+        server._instances.pop(server.pgdata, None)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

@@ -139,11 +139,11 @@ def _renew(run: Run, table: sa.Table, anew: Renew, column: sa.Column[bytes] | No
 
     def step(connection: sa.Connection) -> tuple[Sequence[Any], int] | None:
         next_ones = sa.tuple_(*keys) > sa.tuple_(*after) if len(keys) > 1 else keys[0] > after[0]
-        rows = sa.select(*keys, column).where(next_ones, column.is_not(None)).order_by(*keys).limit(STEP)
+        rows = sa.select(*keys, column).where(next_ones).order_by(*keys).limit(STEP)
         found = connection.execute(rows).all()
         count = 0
         for *key, sealed in found:
-            document = anew(sealed, f"{table.name} {key}")
+            document = None if sealed is None else anew(sealed, f"{table.name} {key}")
             if document is not None:
                 here = sa.and_(*(column == value for column, value in zip(keys, key, strict=True)))
                 connection.execute(sa.update(table).where(here).values({column: document}))
