@@ -26,7 +26,7 @@ _BATCHES: Final = 20
 _SHORTEST_REST: Final = timedelta(milliseconds=1)
 """A clock that is a little behind must not be asked again and again."""
 
-GATHERING: Final = timedelta(seconds=0.02)
+GATHERING: Final = timedelta(seconds=0.005)
 """How long it rests after little work: deliveries that others store meanwhile share a batch, which costs far less."""
 
 _FIRST_PAUSE: Final = timedelta(seconds=0.5)
