@@ -91,7 +91,7 @@ def test_what_fails_is_said_once_and_tried_until_it_works(caplog, pauses, colour
 
 
 def test_pauses_grow_and_end_somewhere(pauses):
-    outage = shift.Outage("do it")
+    outage = shift.Outage("do it", clock=lambda: 7.0)
     longest = []
     for _ in range(40):
         outage.began(StoreUnavailableError("away"))

@@ -85,8 +85,9 @@ class Outage:
     together: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._what = what
+        self._clock = clock
         self._tries = 0
         self._said: type[BankBridgeError] | None = None
         self._until = 0.0
@@ -94,7 +95,7 @@ class Outage:
     @property
     def left(self) -> timedelta:
         """How long it is not tried yet."""
-        return timedelta(seconds=max(0.0, self._until - time.monotonic()))
+        return timedelta(seconds=max(0.0, self._until - self._clock()))
 
     def began(self, error: BankBridgeError) -> None:
         """It failed, for the first time or again."""
@@ -103,7 +104,7 @@ class Outage:
         self._said = type(error)
         longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self._tries, 30))
         self._tries += 1
-        self._until = time.monotonic() + longest.total_seconds() * random.uniform(0.5, 1)  # noqa: S311 (no secret)
+        self._until = self._clock() + longest.total_seconds() * random.uniform(0.5, 1)  # noqa: S311 (no secret)
 
     def ended(self) -> None:
         """It worked."""
