@@ -238,3 +238,12 @@ def test_it_waits_as_long_as_is_said_and_no_longer(store):
         assert [news.accounts for news in kinds(told, DataArrived)] == [(second,)]
         # The delivery itself is kept: for how long is retention's to say.
         assert stage.store.transact(lambda tx: tx.delivery(DeliveryId("fintoc/evt_1"))) is not None
+
+
+def test_what_is_over_is_not_heard_even_where_nobody_has_drained_since(store):
+    with quiet("fintoc", store) as (stage, told):
+        link = stage.emulator.add_link()
+        send(stage, succeeded(link.account_ids[0]))
+        stage.clock.advance(PARKED_FOR + SECOND)
+        stage.bridge.add_link("fintoc", link.link_id, token=link.link_token)
+        assert kinds(told, DataArrived) == []

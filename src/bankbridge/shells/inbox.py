@@ -96,6 +96,7 @@ def _drain(core: Core, limit: int) -> Job[int]:
 
     def work(tx: Transaction) -> tuple[int, list[News]]:
         news: list[News] = []
+        tx.drop_parked(now)
         waiting = [(stored, _said(core, stored)) for stored in tx.waiting_deliveries(limit=limit)]
         _expect(tx, [said for _, said in waiting if said is not None])
         for stored, said in waiting:

@@ -48,11 +48,11 @@ def retry_parked(
     abouts = deque(_subjects(link, refresh_id))
     while abouts:
         for parked in tx.parked_for(abouts.popleft(), connection.name):
-            stored = tx.delivery(parked.delivery_id)
-            # It is found under each of its subjects, but has its say once.
-            if stored is None or (parked.delivery_id, parked.index) in heard:
+            name, stored = (parked.delivery_id, parked.index), tx.delivery(parked.delivery_id)
+            # It is found under each of its subjects, but has its say once; and none when its time is over.
+            if stored is None or name in heard or parked.until < now:
                 continue
-            heard.add((parked.delivery_id, parked.index))
+            heard.add(name)
             routed = _route(tx, connection, stored, parked, now)
             if routed is not None:
                 tx.unpark(parked)

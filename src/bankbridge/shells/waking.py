@@ -52,7 +52,6 @@ def claim_due(core: Core, *, limit: int, avoid: Collection[ConnectionName] = ())
     connections = core.connections.keys() - set(avoid)
 
     def claim(tx: Transaction) -> tuple[list[Telling], list[News]]:
-        tx.drop_parked(now)
         stories: list[Telling] = []
         news: list[News] = []
         for intent in tx.due_intents(now, limit=limit, connections=connections):
