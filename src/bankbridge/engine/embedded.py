@@ -13,8 +13,8 @@ from typing import Final
 
 from bankbridge.engine import AsyncWork, Timer, Work
 from bankbridge.engine.hands import Tasks, Threads
-from bankbridge.engine.shift import Rules
-from bankbridge.words.errors import ConfigurationError, EngineBusyError
+from bankbridge.engine.shift import Rules, only_run
+from bankbridge.words.errors import ConfigurationError
 from bankbridge.words.ids import IntentId
 
 EVERY: Final = timedelta(seconds=1)
@@ -101,12 +101,9 @@ class Embedded:
 
     @contextmanager
     def _once(self) -> Generator[None]:
-        if not self._one_at_a_time.acquire(blocking=False):
-            msg = "the engine runs already: stop it first, or give each bridge an engine of its own"
-            raise EngineBusyError(msg)
-        try:
-            yield
-        finally:
-            self._rings = None
-            self._is_stopping = False
-            self._one_at_a_time.release()
+        with only_run(self._one_at_a_time):
+            try:
+                yield
+            finally:
+                self._rings = None
+                self._is_stopping = False

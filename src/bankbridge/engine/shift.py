@@ -6,16 +6,18 @@ The engine carries each `Step` out, blocking or awaited, and sends its result in
 import enum
 import logging
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import attrs
 
 from bankbridge.engine import BATCH, Claim, Look
-from bankbridge.words.errors import BankBridgeError, StoreUnavailableError
+from bankbridge.words.errors import BankBridgeError, EngineBusyError, StoreUnavailableError
 from bankbridge.words.ids import ConnectionName
 
 _log: Final = logging.getLogger("bankbridge")
@@ -76,6 +78,18 @@ class Begun(Protocol):
 
 
 BegunT = TypeVar("BegunT", bound=Begun)
+
+
+@contextmanager
+def only_run(lock: threading.Lock) -> Generator[None]:
+    """One run of an engine at a time: whoever holds its ``lock``. Raises `EngineBusyError`."""
+    if not lock.acquire(blocking=False):
+        msg = "the engine runs already: stop it first, or give each bridge an engine of its own"
+        raise EngineBusyError(msg)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Outage:

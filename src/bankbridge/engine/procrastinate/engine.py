@@ -15,11 +15,12 @@ import psycopg
 from bankbridge.engine import AsyncWork, Claim, Look, Timer, Work
 from bankbridge.engine.procrastinate.shift import Rules, Shift
 from bankbridge.engine.procrastinate.tables import check, forget_timers, install, set_timers
+from bankbridge.engine.shift import only_run
 from bankbridge.machine.intent import WakeUp
 from bankbridge.store import Store
 from bankbridge.store.sql import SqlStore
 from bankbridge.store.sql.postgresql import Postgresql
-from bankbridge.words.errors import ConfigurationError, EngineBusyError
+from bankbridge.words.errors import ConfigurationError
 from bankbridge.words.ids import ConnectionName, IntentId
 
 _P = ParamSpec("_P")
@@ -139,15 +140,12 @@ class ProcrastinateEngine:
 
     @contextmanager
     def _once(self) -> Generator[None]:
-        if not self._one_at_a_time.acquire(blocking=False):
-            msg = "the engine runs already: stop it first, or give each bridge an engine of its own"
-            raise EngineBusyError(msg)
-        try:
-            yield
-        finally:
-            self._shift = None
-            self._is_stopping = False
-            self._one_at_a_time.release()
+        with only_run(self._one_at_a_time):
+            try:
+                yield
+            finally:
+                self._shift = None
+                self._is_stopping = False
 
 
 def driver_of(connection: Any) -> psycopg.Connection:  # noqa: ANN401 (SQLAlchemy's, which only the store knows)
