@@ -4,7 +4,7 @@ import itertools
 import sqlite3
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -280,23 +280,32 @@ def _rate(seen: list[Request]) -> Iterator[str]:
 # --- deliveries ------------------------------------------------------------------------------------------------------
 
 
-def _deliveries(found: Found) -> Iterator[str]:
-    scene = found.play.scene
-    results = results_in(scene)
-    for connection, event_id in sorted(set(scene.receiver.taken)):
-        name = f"{connection}/{event_id}"
+def not_kept(
+    acknowledged: Iterable[str],
+    results: Mapping[str, str | None],
+    stories: Mapping[str, Story],
+    parked: Iterable[tuple[str, str | None]],
+) -> Iterator[str]:
+    """What was acknowledged is in the store and has been looked at, and what fits something is not parked."""
+    for name in sorted(acknowledged):
         if name not in results:
             yield f"{name} was acknowledged and is not stored"
         elif results[name] is None:
             yield f"{name} was acknowledged and never looked at"
     ours = {
         attempt.refresh_id
-        for story in found.stories.values()
+        for story in stories.values()
         for attempt in (*story.intent.past, story.intent.attempt)
     }
-    for name, refresh_id in found.parked:
+    for name, refresh_id in parked:
         if refresh_id is not None and refresh_id in ours:
             yield f"{name} is parked, and {refresh_id} is known"
+
+
+def _deliveries(found: Found) -> Iterator[str]:
+    scene = found.play.scene
+    taken = {f"{connection}/{event_id}" for connection, event_id in scene.receiver.taken}
+    yield from not_kept(taken, results_in(scene), found.stories, found.parked)
     for provider, truth in found.truths.items():
         for delivery in truth["deliveries"]:
             statuses = delivery["statuses"]

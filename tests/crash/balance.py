@@ -9,7 +9,7 @@ import attrs
 from bankbridge import Status
 from bankbridge.machine.link import LinkStatus
 from tests.chaos.play import Living
-from tests.chaos.promises import Broken, broken_at, history
+from tests.chaos.promises import Broken, broken_at, history, not_kept
 from tests.crash.books import Books
 
 LOST: Final = "no acknowledged delivery lost"
@@ -60,29 +60,12 @@ def _broken(books: Books) -> Iterator[Broken]:
         ):
             yield Broken(promise=promise, link=living.life.name, says=says)
     for promise, found in (
-        (LOST, _lost(books)),
+        (LOST, not_kept(set(books.acknowledged), books.results, books.stories, books.parked)),
         (DOUBLED, (*_steps_twice(books), *_told_twice(books))),
         (WAITED, books.gave_up),
     ):
         for says in found:
             yield Broken(promise=promise, link=None, says=says)
-
-
-def _lost(books: Books) -> Iterator[str]:
-    """What was acknowledged is in the store and has been looked at, and what fits something is not parked."""
-    for name in sorted(set(books.acknowledged)):
-        if name not in books.results:
-            yield f"{name} was acknowledged and is not stored"
-        elif books.results[name] is None:
-            yield f"{name} was acknowledged and never looked at"
-    ours = {
-        attempt.refresh_id
-        for story in books.stories.values()
-        for attempt in (*story.intent.past, story.intent.attempt)
-    }
-    for name, refresh_id in books.parked:
-        if refresh_id is not None and refresh_id in ours:
-            yield f"{name} is parked, and {refresh_id} is known"
 
 
 def _steps_twice(books: Books) -> Iterator[str]:

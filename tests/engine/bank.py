@@ -24,6 +24,7 @@ from bankbridge.machine.notices import Notice, Subject
 from bankbridge.provider import Capabilities, Correlation, Evidence, Granularity
 from bankbridge.webhooks import Delivery, Verification, Verified
 from bankbridge.wire import Flow, Request, ask
+from bankbridge.words.errors import NotSupportedError
 from bankbridge.words.ids import AccountId, LinkId, RefreshId
 from bankbridge.words.reasons import Failure, Reason
 
@@ -174,18 +175,18 @@ class Small:
         return [Notice(type="refresh.succeeded", about=about, says=ev.RefreshSucceeded(), raw=said)]
 
     def cancel_refresh(self, link: Link, attempt: Attempt, *, now: datetime) -> Flow[Evidence]:
-        raise NotImplementedError(_UNUSED)
+        raise NotSupportedError(_UNUSED)
 
     def link(self, link: Link) -> Flow[LinkFacts]:
-        raise NotImplementedError(_UNUSED)
+        raise NotSupportedError(_UNUSED)
 
     def accounts(self, link: Link) -> Flow[tuple[Account, ...]]:
-        raise NotImplementedError(_UNUSED)
+        raise NotSupportedError(_UNUSED)
 
     def movements(
         self, link: Link, account_id: AccountId, *, since: date | None, until: date | None, page: int
     ) -> Flow[MovementPage]:
-        raise NotImplementedError(_UNUSED)
+        raise NotSupportedError(_UNUSED)
 
 
 SOON = timedelta(seconds=0.3)
