@@ -325,6 +325,7 @@ def test_a_login_that_turns_out_to_have_been_refused_counts_against_the_link():
     assert only(desk.another(Newer), apply=True).applied == "put right"
     (link,) = desk.bridge.links()
     assert (link.status, link.refused_logins) == (LinkStatus.NEEDS_RECONNECT, 1)
+    assert link.counted_at is not None, "an older connection must not renew what was counted now"
     assert [type(one) for one in desk.told] == [OutcomeChanged, LinkChanged]
     assert [one.failure.reason for one in desk.bridge.why_not_now(LINK)] == [Reason.CREDENTIALS_REJECTED]
 

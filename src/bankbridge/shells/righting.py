@@ -72,6 +72,7 @@ def _stricter(link: Link, counted: Link) -> Link:
         status_at=link.status_at if frees else counted.status_at,
         refused_logins=max(link.refused_logins, counted.refused_logins),
         abandoned_prompts=max(link.abandoned_prompts, counted.abandoned_prompts),
+        counted_at=counted.counted_at,
     )
 
 
